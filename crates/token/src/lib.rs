@@ -1,1 +1,23 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+
+/// The two secrets, each with its prefix.
+mod secret;
+
+/// The text they share: prefix, random part, checksum.
+mod grammar;
+
+pub use grammar::Malformed;
+pub use secret::{AdminToken, ApiKey};
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// SHA-256 of a secret's text: what we store and look up, so that no comparison can leak it.
+///
+/// Plain SHA-256 is enough because the secret is random (design.md §8); a guessable one would need
+/// a keyed or slow hash.
+pub fn sha256_of(text: &str) -> [u8; 32] {
+    digest(&SHA256, text.as_bytes())
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 has 32 bytes")
+}

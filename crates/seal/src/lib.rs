@@ -28,5 +28,6 @@ pub use tenant_key::TenantKey;
 #[error("the sealed value cannot be opened")]
 pub struct OpenError;
 
+/// The fixed test vectors.
 #[cfg(test)]
 mod vectors;

@@ -1,1 +1,48 @@
-//! Skeleton.
+//! The local stack as a library: real Postgres, Redis, controller and gateways as private children of
+//! one process. `./dev up` and every end-to-end test start the same thing through it, so the path a
+//! newcomer runs is the path the tests run. It drives public doors only: HTTP, gRPC, the programs.
+
+/// Where a run keeps its files, and how what dead runs left behind is removed.
+pub mod scratch;
+
+/// Children that cannot outlive us, with their output in files.
+pub mod process;
+
+/// A private Postgres.
+pub mod postgres;
+
+/// A private Redis.
+pub mod redis;
+
+/// The certificate authority of one cluster.
+pub mod pki;
+
+/// Small HTTP clients: one that is correct and one that sends exactly the bytes it is given.
+pub mod http;
+
+/// The controller as a child.
+pub mod controller;
+
+/// A gateway as a child.
+pub mod gateway;
+
+/// The demo server as a child.
+pub mod demo;
+
+/// Controller, gateways and what they need, started together.
+pub mod cluster;
+
+/// The program `aldgate`, run against a cluster.
+pub mod cli;
+
+/// Typed clients of the admin API.
+pub mod admin;
+
+/// What a new cluster is given: the tenant `demo` with one server and one key.
+pub mod seed;
+
+/// `./dev up`: the stack for a person.
+pub mod dev;
+
+/// `.dev/state.json`: what scripts need to find a running stack.
+pub mod state;

@@ -1,0 +1,102 @@
+//! Typed clients of the admin API over one connection, with one token.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use proto::admin::v1::{
+    key_service_client::KeyServiceClient, node_service_client::NodeServiceClient,
+    revision_service_client::RevisionServiceClient, server_service_client::ServerServiceClient,
+    tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
+};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+};
+
+use crate::pki::Files;
+
+/// A connection that presents a token.
+pub type Authorized = InterceptedService<Channel, Token>;
+
+/// The admin API's services.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Tenants.
+    pub tenants: TenantServiceClient<Authorized>,
+    /// Servers.
+    pub servers: ServerServiceClient<Authorized>,
+    /// Keys.
+    pub keys: KeyServiceClient<Authorized>,
+    /// Nodes.
+    pub nodes: NodeServiceClient<Authorized>,
+    /// Revisions.
+    pub revisions: RevisionServiceClient<Authorized>,
+    /// Admin tokens.
+    pub tokens: TokenServiceClient<Authorized>,
+}
+
+/// Presents an admin token, or nothing.
+#[derive(Clone)]
+pub struct Token(Option<MetadataValue<Ascii>>);
+
+impl Admin {
+    /// Over this connection with this token; none sends no credential at all.
+    pub fn new(channel: &Channel, token: Option<&str>) -> Result<Self> {
+        let token = Token::new(token)?;
+        let with = || InterceptedService::new(channel.clone(), token.clone());
+        Ok(Self {
+            tenants: TenantServiceClient::new(with()),
+            servers: ServerServiceClient::new(with()),
+            keys: KeyServiceClient::new(with()),
+            nodes: NodeServiceClient::new(with()),
+            revisions: RevisionServiceClient::new(with()),
+            tokens: TokenServiceClient::new(with()),
+        })
+    }
+}
+
+impl Token {
+    /// This token, or none.
+    pub fn new(token: Option<&str>) -> Result<Self> {
+        let value = token.map(|token| {
+            let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
+            value.set_sensitive(true);
+            anyhow::Ok(value)
+        });
+        Ok(Self(value.transpose()?))
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request
+                .metadata_mut()
+                .insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// A connection to a controller's gRPC door, with a client certificate or without.
+pub async fn connect(endpoint: &str, ca: &Path, identity: Option<&Files>) -> Result<Channel> {
+    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(std::fs::read(ca)?));
+    if let Some(files) = identity {
+        let (cert, key) = (std::fs::read(&files.cert)?, std::fs::read(&files.key)?);
+        tls = tls.identity(Identity::from_pem(cert, key));
+    }
+    Endpoint::from_shared(endpoint.to_owned())?
+        .tls_config(tls)?
+        .connect_timeout(std::time::Duration::from_secs(5))
+        .connect()
+        .await
+        .with_context(|| format!("connecting to {endpoint}"))
+}

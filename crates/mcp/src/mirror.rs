@@ -1,20 +1,210 @@
-//! Signatures first.
-use http::{HeaderMap, HeaderValue};
+//! The headers that repeat parts of the body (SEP-2243, mcp.md §1.4): compared with the body, never read instead
+//! of it, and written anew for the upstream. Those of legacy messages mean nothing and are dropped.
 
-use crate::{Rejection, era::Era, message::Message};
+use std::borrow::Cow;
 
-/// Compares the mirrored headers of a modern message with its body; nothing for a legacy one.
-pub fn check(_message: &Message, _headers: &HeaderMap) -> Result<(), Rejection> {
-    unimplemented!()
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{
+    Rejection,
+    era::{self, Era},
+    message::{Kind, Message},
+    rejection::Reason,
+};
+
+/// `MCP-Protocol-Version`.
+pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// `Mcp-Method`.
+pub const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+
+/// `Mcp-Name`.
+pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// What the names of headers that repeat an argument start with.
+pub const PARAM_PREFIX: &str = "mcp-param-";
+
+const SENTINEL_START: &str = "=?base64?";
+const SENTINEL_END: &str = "?=";
+
+/// Compares the mirrored headers of a modern message with its body: each at most once, `MCP-Protocol-Version`,
+/// `Mcp-Method` and `Mcp-Name` equal to the body and present on requests, base64 sentinels valid. `Mcp-Param-*` are
+/// checked for form only: whether they must be there depends on the schema of the tool, so the server compares them.
+/// A legacy message passes.
+pub fn check(message: &Message, headers: &HeaderMap) -> Result<(), Rejection> {
+    compare(message, headers).map_err(|reason| message.refuse(reason))
 }
 
-/// A header value that carries any text: as is where it is plain, as the base64 sentinel otherwise.
-pub fn encode_value(_text: &str) -> HeaderValue {
-    unimplemented!()
+/// A header value that carries any text: as it is where it is printable ASCII, as base64 sentinel otherwise.
+pub fn encode_value(text: &str) -> HeaderValue {
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && text.trim_matches(' ').len() == text.len()
+        && !(text.starts_with(SENTINEL_START) && text.ends_with(SENTINEL_END));
+    let value = if plain {
+        HeaderValue::from_str(text)
+    } else {
+        let encoded = STANDARD.encode(text);
+        HeaderValue::try_from(format!("{SENTINEL_START}{encoded}{SENTINEL_END}"))
+    };
+    value.expect("printable ASCII is a header value")
 }
 
-/// Writes the mirrored headers for the upstream request: generated from the body, `Mcp-Param-*` copied
-/// from `client`; for a legacy era only `MCP-Protocol-Version`.
-pub fn write(_message: &Message, _era: Era, _client: &HeaderMap, _upstream: &mut HeaderMap) {
-    unimplemented!()
+/// Writes the mirrored headers of the upstream request: generated from the body, except `Mcp-Param-*`, which are
+/// copied from the client's. Call it after [`check`]. A legacy message gets only its version header, and only if the
+/// client sent one; a session that knows better overwrites it.
+pub fn write(message: &Message, era: Era, client: &HeaderMap, upstream: &mut HeaderMap) {
+    match era {
+        Era::Legacy { version } => {
+            if client.contains_key(VERSION) && message.method() != "initialize" {
+                upstream.insert(VERSION, HeaderValue::from_static(version.as_str()));
+            }
+        }
+        Era::Modern => {
+            let version = message.protocol_version().unwrap_or(era::MODERN[0]);
+            upstream.insert(VERSION, encode_value(version));
+            upstream.insert(METHOD, encode_value(message.method()));
+            if let Some(name) = message.name() {
+                upstream.insert(NAME, encode_value(name));
+            }
+            for (name, value) in params(client) {
+                upstream.insert(name.clone(), value.clone());
+            }
+        }
+    }
 }
+
+/// The only value of a header, without the whitespace around it; an error where it appears twice.
+pub(crate) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a [u8]>, Reason> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Reason::RepeatedHeader {
+            header: shown(name),
+        });
+    }
+    Ok(first.map(trim))
+}
+
+/// The version header, if any, equals the claim, if any.
+pub(crate) fn check_version(message: &Message, header: Option<&[u8]>) -> Result<(), Reason> {
+    match (message.protocol_version(), header) {
+        (Some(claim), Some(header)) if claim.as_bytes() != header => Err(mismatch(&VERSION)),
+        _ => Ok(()),
+    }
+}
+
+/// `Mcp-Method`, if any, equals the method.
+pub(crate) fn check_method(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
+    match single(headers, &METHOD)? {
+        Some(header) if header != message.method().as_bytes() => Err(mismatch(&METHOD)),
+        _ => Ok(()),
+    }
+}
+
+/// A request has the headers that every request must have.
+pub(crate) fn check_presence(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
+    let missing =
+        |name: &HeaderName| message.kind() == Kind::Request && !headers.contains_key(name);
+    if missing(&VERSION) {
+        return Err(Reason::MissingHeader {
+            header: "MCP-Protocol-Version",
+        });
+    }
+    if missing(&METHOD) {
+        return Err(Reason::MissingHeader {
+            header: "Mcp-Method",
+        });
+    }
+    Ok(())
+}
+
+fn compare(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
+    let version = single(headers, &VERSION)?;
+    if !era::is_modern(message, version) {
+        return Ok(());
+    }
+    check_version(message, version)?;
+    check_method(message, headers)?;
+    check_presence(message, headers)?;
+    check_name(message, headers)?;
+    for (name, _) in params(headers) {
+        let value = single(headers, name)?.unwrap_or_default();
+        decode(name, value)?;
+    }
+    Ok(())
+}
+
+fn check_name(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
+    let Some(header) = single(headers, &NAME)? else {
+        let mirrored = matches!(
+            message.method(),
+            "tools/call" | "prompts/get" | "resources/read"
+        );
+        if mirrored {
+            return Err(Reason::MissingHeader { header: "Mcp-Name" });
+        }
+        return Ok(());
+    };
+    let header = decode(&NAME, header)?;
+    match message.name() {
+        Some(name) if *header != *name.as_bytes() => Err(mismatch(&NAME)),
+        _ => Ok(()),
+    }
+}
+
+/// The text that a header value carries. A lone start or end of the sentinel is literal.
+fn decode<'a>(name: &HeaderName, value: &'a [u8]) -> Result<Cow<'a, [u8]>, Reason> {
+    let refused = || Reason::HeaderEncoding {
+        header: shown(name),
+    };
+    let encoded = value
+        .strip_prefix(SENTINEL_START.as_bytes())
+        .and_then(|rest| rest.strip_suffix(SENTINEL_END.as_bytes()));
+    match encoded {
+        Some(encoded) => {
+            let text = STANDARD.decode(encoded).map_err(|_| refused())?;
+            std::str::from_utf8(&text).map_err(|_| refused())?;
+            Ok(text.into())
+        }
+        None if value.iter().all(|byte| matches!(byte, b' '..=b'~')) => Ok(value.into()),
+        None => Err(refused()),
+    }
+}
+
+fn params(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with(PARAM_PREFIX))
+}
+
+/// Without optional whitespace (RFC 9110 §5.5).
+fn trim(value: &HeaderValue) -> &[u8] {
+    let mut text = value.as_bytes();
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+fn mismatch(name: &HeaderName) -> Reason {
+    Reason::HeaderMismatch {
+        header: shown(name),
+    }
+}
+
+/// The name as the specification spells it.
+fn shown(name: &HeaderName) -> Cow<'static, str> {
+    match name.as_str() {
+        "mcp-protocol-version" => "MCP-Protocol-Version".into(),
+        "mcp-method" => "Mcp-Method".into(),
+        "mcp-name" => "Mcp-Name".into(),
+        other => crate::json::clip(other).into_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! What the reader accepts, what it writes, and what it refuses.

@@ -1,0 +1,1 @@
+//! The JR rows.

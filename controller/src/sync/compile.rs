@@ -1,0 +1,169 @@
+//! Rows to stream resources. Pure, and deliberately without judgement: whatever a row holds is passed
+//! on, so that nodes can refuse that one resource and say so. Nothing here can fail.
+
+use prost::{Message, bytes::Bytes};
+use proto::{
+    id::{KeyUid, ServerUid, TenantUid},
+    name::StreamName,
+    sync::v1,
+};
+use uuid::Uuid;
+
+use super::{
+    rows::{CredentialRow, KeyRow, ServerRow, TenantKeyRow, TenantRow},
+    state::{Entry, Sealed, ServerAccess, kind},
+};
+
+/// A tenant with its wrapped keys.
+pub fn tenant(row: TenantRow, keys: Vec<TenantKeyRow>) -> Entry {
+    let uid = TenantUid::from_uuid(row.tenant_id);
+    let name = StreamName::Tenant(uid);
+    let config = v1::TenantConfig {
+        uid: uid.to_string(),
+        slug: row.slug.clone(),
+        canonical_origin: row.canonical_origin.unwrap_or_default(),
+        alias_origins: row.alias_origins,
+        allowed_origins: row
+            .allowed_origins
+            .into_iter()
+            .map(Option::unwrap_or_default)
+            .collect(),
+    };
+    Entry {
+        name,
+        slug: row.slug,
+        upsert: upsert(name, row.revision, &config),
+        sealed: Sealed::Keys(keys),
+    }
+}
+
+/// A server with its sealed credential.
+pub fn server(row: ServerRow) -> Entry {
+    let (tenant, server) = (
+        TenantUid::from_uuid(row.tenant_id),
+        ServerUid::from_uuid(row.server_id),
+    );
+    let name = StreamName::Server(tenant, server);
+    let scheme = auth_scheme(&row.auth_scheme);
+    // A server that wants no credential waits for no lease, whatever it once had.
+    let generation = match scheme {
+        v1::AuthScheme::None => 0,
+        v1::AuthScheme::Unspecified | v1::AuthScheme::Bearer | v1::AuthScheme::ApiKey => {
+            row.auth_generation.cast_unsigned()
+        }
+    };
+    let config = v1::ServerConfig {
+        uid: server.to_string(),
+        tenant_uid: tenant.to_string(),
+        slug: row.slug.clone(),
+        url: row.url.clone(),
+        first_byte_timeout: row.timeout_ms.map(milliseconds),
+        auth_scheme: scheme.into(),
+        credential_generation: generation,
+        credential_detached: row.auth_detached,
+    };
+    let credential = row
+        .credential_generation
+        .zip(row.credential_origin)
+        .zip(row.credential_sealed)
+        .map(|((generation, origin), sealed)| CredentialRow {
+            generation,
+            origin,
+            sealed,
+        });
+    Entry {
+        name,
+        slug: row.slug,
+        upsert: upsert(name, row.revision, &config),
+        sealed: Sealed::Access(ServerAccess {
+            server,
+            url: row.url,
+            scheme,
+            header: row.auth_header,
+            generation,
+            detached: row.auth_detached,
+            credential,
+        }),
+    }
+}
+
+/// An API key.
+pub fn key(row: KeyRow) -> Entry {
+    let (tenant, key) = (
+        TenantUid::from_uuid(row.tenant_id),
+        KeyUid::from_uuid(row.key_id),
+    );
+    let name = StreamName::Key(tenant, key);
+    let config = v1::KeyConfig {
+        uid: key.to_string(),
+        tenant_uid: tenant.to_string(),
+        slug: row.slug.clone(),
+        sha256: row.sha256.into(),
+        all_servers: row.all_servers,
+        server_uids: row
+            .server_ids
+            .into_iter()
+            .map(|id: Uuid| ServerUid::from_uuid(id).to_string())
+            .collect(),
+        disabled: row.disabled,
+        expire_time: row.expires_at.map(timestamp),
+    };
+    Entry {
+        name,
+        slug: row.slug,
+        upsert: upsert(name, row.revision, &config),
+        sealed: Sealed::Nothing,
+    }
+}
+
+fn auth_scheme(text: &str) -> v1::AuthScheme {
+    match text {
+        "none" => v1::AuthScheme::None,
+        "bearer" => v1::AuthScheme::Bearer,
+        "api_key" => v1::AuthScheme::ApiKey,
+        _ => v1::AuthScheme::Unspecified,
+    }
+}
+
+fn upsert(name: StreamName, revision: i64, config: &impl Message) -> v1::Upsert {
+    let body = config.encode_to_vec();
+    v1::Upsert {
+        name: name.to_string(),
+        kind: kind(name).into(),
+        revision: revision.cast_unsigned(),
+        tenant: name.tenant().to_string(),
+        // One resource that no frame can carry must not end the stream of all others: without its
+        // body, the nodes refuse it as they refuse any malformed one.
+        body: if body.len() > MAX_BODY_BYTES {
+            Bytes::new()
+        } else {
+            body.into()
+        },
+    }
+}
+
+/// The largest resource that is sent. Frames are at most 4 MiB.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+
+fn milliseconds(millis: i64) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: millis / 1000,
+        nanos: i32::try_from(millis % 1000 * 1_000_000).expect("below one second"),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "saturates: infinity becomes a time that no node accepts"
+)]
+fn timestamp(unix_seconds: f64) -> prost_types::Timestamp {
+    // Postgres counts microseconds; a double holds them for the next two centuries.
+    let micros = ((unix_seconds - unix_seconds.floor()) * 1e6).round() as i32;
+    prost_types::Timestamp {
+        seconds: unix_seconds.floor() as i64,
+        nanos: micros.clamp(0, 999_999) * 1000,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,408 @@
+//! The nodes that were ever connected and how far each is: what `aldgate node list` shows and what
+//! waiting for a revision looks at. It lives in memory and is kept in table `nodes`, so that a
+//! restarted controller knows whom to wait for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use prost::bytes::Bytes;
+use proto::{
+    id::{NodeId, TenantUid},
+    name::Slug,
+    sync::v1,
+};
+use runtime::clock::Clock;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::node::truncated;
+use super::{
+    session::{Plan, Why},
+    state::{Cursor, States},
+};
+use crate::store::{Store, StoreError};
+
+/// What is known of one node.
+mod node;
+
+/// Who counts for a revision, and what they say of it.
+mod verdict;
+
+pub use node::{Link, Node, Reject, Severity};
+pub use verdict::{Answer, Outcome, Receipt, Verdict};
+
+/// The nodes. Clones are the same registry.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    states: States,
+    records: Mutex<Records>,
+    /// Rung whenever a node's progress, rejects or link change.
+    news: watch::Sender<()>,
+    unsaved: Notify,
+}
+
+#[derive(Default)]
+struct Records {
+    nodes: BTreeMap<NodeId, Record>,
+    connections: u64,
+}
+
+struct Record {
+    node: Node,
+    boot: Bytes,
+    connection: Option<(u64, CancellationToken)>,
+    /// Only a snapshot helps: said before the last stream ended.
+    asked: Option<Why>,
+    unsaved: Saving,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saving {
+    Due,
+    Done,
+}
+
+/// What became of the wish to forget a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It is forgotten.
+    Gone,
+    /// It is connected, so it stays.
+    Connected,
+    /// There is no such node.
+    Unknown,
+}
+
+impl Registry {
+    /// A registry that knows these nodes from before; all count as disconnected.
+    pub fn new(known: Vec<Node>, clock: Clock, states: States) -> Self {
+        let nodes = known
+            .into_iter()
+            .map(|node| (node.id.clone(), Record::known(node)))
+            .collect();
+        Self(Arc::new(Inner {
+            clock,
+            states,
+            records: Mutex::new(Records {
+                nodes,
+                connections: 0,
+            }),
+            news: watch::Sender::new(()),
+            unsaved: Notify::new(),
+        }))
+    }
+
+    /// A registry that knows the nodes in the database.
+    pub async fn load(store: &Store, clock: Clock, states: States) -> Result<Self, StoreError> {
+        Ok(Self::new(store.nodes().await?, clock, states))
+    }
+
+    /// All nodes in the order of their ids.
+    pub fn list(&self) -> Vec<Node> {
+        let records = self.lock();
+        records.nodes.values().map(|r| r.node.clone()).collect()
+    }
+
+    /// One node.
+    pub fn find(&self, id: &NodeId) -> Option<Node> {
+        self.lock().nodes.get(id).map(|record| record.node.clone())
+    }
+
+    /// Forgets a node that is not connected. Its row is the caller's to delete, afterwards.
+    pub fn forget(&self, id: &NodeId) -> Forgotten {
+        let mut records = self.lock();
+        match records.nodes.get(id) {
+            None => return Forgotten::Unknown,
+            Some(record) if record.connection.is_some() => return Forgotten::Connected,
+            Some(_) => records.nodes.remove(id),
+        };
+        drop(records);
+        self.0.news.send_replace(());
+        Forgotten::Gone
+    }
+
+    /// Waits until every node that counts answered for `revision`, at most `timeout`. Those count
+    /// that are connected or were seen within the last 10 s. With `only`, rejects of that tenant's
+    /// resources count and no others.
+    pub async fn wait(&self, revision: u64, only: Option<TenantUid>, timeout: Duration) -> Outcome {
+        let deadline = Instant::now() + timeout;
+        let mut news = self.0.news.subscribe();
+        loop {
+            news.mark_unchanged();
+            let (outcome, expiry) = self.judge(revision, only);
+            if outcome.verdict != Verdict::Pending || Instant::now() >= deadline {
+                return outcome.at_deadline();
+            }
+            let wake = expiry.map_or(deadline, |expiry| deadline.min(Instant::now() + expiry));
+            tokio::select! {
+                // The registry holds the sender.
+                _ = news.changed() => {}
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn judge(&self, revision: u64, only: Option<TenantUid>) -> (Outcome, Option<Duration>) {
+        let epoch = self.0.states.borrow().as_ref().map(|s| s.cursor().epoch);
+        let awaited = verdict::Awaited {
+            cursor: Cursor {
+                epoch: epoch.unwrap_or_default(),
+                revision,
+            },
+            only,
+        };
+        let records = self.lock();
+        let nodes = records.nodes.values().map(|record| &record.node);
+        verdict::judge(nodes, awaited, self.0.clock.now())
+    }
+
+    /// Why the node needs a snapshot, if its last stream ended for that.
+    pub(super) fn asked(&self, id: &NodeId) -> Option<Why> {
+        self.lock().nodes.get(id)?.asked
+    }
+
+    /// Notes a new stream. An older one of the same node is told to end.
+    pub(super) fn connect(&self, hello: Greeting, plan: Plan) -> Connection {
+        let now = self.0.clock.now();
+        let superseded = CancellationToken::new();
+        let mut records = self.lock();
+        records.connections += 1;
+        let number = records.connections;
+        let connection = Some((number, superseded.clone()));
+        let id = hello.id.clone();
+        let before = records.nodes.remove(&id);
+        if let Some((_, older)) = before.as_ref().and_then(|r| r.connection.as_ref()) {
+            older.cancel();
+        }
+        let node = hello.node(plan, before.as_ref(), now);
+        let record = Record {
+            node,
+            boot: hello.boot,
+            connection,
+            asked: None,
+            unsaved: Saving::Due,
+        };
+        records.nodes.insert(id.clone(), record);
+        drop(records);
+        self.ring();
+        Connection {
+            registry: self.clone(),
+            id,
+            number,
+            superseded,
+        }
+    }
+
+    /// Keeps table `nodes` up to date until `soft` is cancelled, and once more then. A database that
+    /// cannot be written to costs nothing but the memory of the next controller.
+    pub async fn keep(self, store: Store, soft: CancellationToken) {
+        let mut working = Ok(());
+        loop {
+            let stopping = tokio::select! {
+                () = soft.cancelled() => Stopping::Yes,
+                () = self.0.unsaved.notified() => Stopping::No,
+                () = tokio::time::sleep(SAVE_EVERY) => Stopping::No,
+            };
+            let nodes = self.unsaved();
+            let saved = tokio::time::timeout(SAVE_DEADLINE, store.save_nodes(&nodes)).await;
+            match saved {
+                Ok(Ok(())) => working = Ok(()),
+                Ok(Err(error)) => {
+                    self.mark_unsaved(&nodes);
+                    if working.is_ok() {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "nodes cannot be saved"
+                        );
+                    }
+                    working = Err(());
+                }
+                Err(_) => {
+                    self.mark_unsaved(&nodes);
+                    if working.is_ok() {
+                        tracing::warn!("nodes cannot be saved in time");
+                    }
+                    working = Err(());
+                }
+            }
+            if stopping == Stopping::Yes {
+                return;
+            }
+        }
+    }
+
+    /// What has to be saved: what changed, and the connected nodes for the time they were seen.
+    fn unsaved(&self) -> Vec<Node> {
+        let mut records = self.lock();
+        let due = records
+            .nodes
+            .values_mut()
+            .filter(|record| record.unsaved == Saving::Due || record.connection.is_some());
+        due.map(|record| {
+            record.unsaved = Saving::Done;
+            record.node.clone()
+        })
+        .collect()
+    }
+
+    fn mark_unsaved(&self, nodes: &[Node]) {
+        let mut records = self.lock();
+        for node in nodes {
+            if let Some(record) = records.nodes.get_mut(&node.id) {
+                record.unsaved = Saving::Due;
+            }
+        }
+    }
+
+    fn ring(&self) {
+        self.0.news.send_replace(());
+        self.0.unsaved.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Records> {
+        let records = &self.0.records;
+        records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Stopping {
+    Yes,
+    No,
+}
+
+impl Record {
+    fn known(node: Node) -> Self {
+        Self {
+            node,
+            boot: Bytes::new(),
+            connection: None,
+            asked: None,
+            unsaved: Saving::Done,
+        }
+    }
+}
+
+/// Who says hello.
+#[derive(Debug, Clone)]
+pub(super) struct Greeting {
+    pub(super) id: NodeId,
+    pub(super) pool: Slug,
+    pub(super) version: String,
+    pub(super) boot: Bytes,
+    pub(super) have: Cursor,
+}
+
+impl Greeting {
+    /// What is known of the node now. What it has live is only what an ack said, of this process:
+    /// what a hello says it holds may still wait for a lease.
+    fn node(&self, plan: Plan, before: Option<&Record>, now: SystemTime) -> Node {
+        let same_process = |record: &&Record| record.boot == self.boot || record.boot.is_empty();
+        let before = match plan {
+            Plan::Resume => before.filter(same_process),
+            Plan::Snapshot(_) => before.filter(|record| record.boot == self.boot),
+        };
+        let applied = before
+            .map(|record| record.node.applied)
+            .filter(|applied| {
+                applied.epoch == self.have.epoch && applied.revision <= self.have.revision
+            })
+            .unwrap_or_default();
+        Node {
+            id: self.id.clone(),
+            pool: self.pool.to_string(),
+            version: truncated(&self.version, 100),
+            link: Link::Connected,
+            applied,
+            rejects: before.map_or_else(Vec::new, |record| record.node.rejects.clone()),
+            connected_at: now,
+            seen_at: now,
+        }
+    }
+}
+
+/// A node's open stream. Dropped when the stream ends.
+pub(super) struct Connection {
+    registry: Registry,
+    id: NodeId,
+    number: u64,
+    superseded: CancellationToken,
+}
+
+impl Connection {
+    /// Cancelled when the node opened another stream.
+    pub(super) fn superseded(&self) -> &CancellationToken {
+        &self.superseded
+    }
+
+    /// The node gave a sign of life.
+    pub(super) fn seen(&self) {
+        let now = self.registry.0.clock.now();
+        self.update(|record| record.node.seen_at = now);
+    }
+
+    /// The node says what it runs.
+    pub(super) fn acked(&self, ack: &v1::Ack) {
+        let applied = ack.applied.map(Cursor::from).unwrap_or_default();
+        let rejects = Reject::list(&ack.rejects);
+        let now = self.registry.0.clock.now();
+        let rejects_changed = self.update(|record| {
+            let changed = record.node.rejects != rejects;
+            record.node.seen_at = now;
+            record.node.applied = applied;
+            record.node.rejects = rejects;
+            if changed {
+                record.unsaved = Saving::Due;
+            }
+            changed
+        });
+        match rejects_changed {
+            Some(true) => self.registry.ring(),
+            Some(false) | None => {
+                self.registry.0.news.send_replace(());
+            }
+        }
+    }
+
+    /// The node needs a snapshot when it comes back.
+    pub(super) fn ask_for_snapshot(&self, why: Why) {
+        self.update(|record| record.asked = Some(why));
+    }
+
+    /// Does nothing when another stream of the node took over.
+    fn update<T>(&self, with: impl FnOnce(&mut Record) -> T) -> Option<T> {
+        let mut records = self.registry.lock();
+        let record = records.nodes.get_mut(&self.id)?;
+        let current = record.connection.as_ref()?.0 == self.number;
+        current.then(|| with(record))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.update(|record| {
+            record.connection = None;
+            record.node.link = Link::Disconnected;
+            record.unsaved = Saving::Due;
+        });
+        self.registry.ring();
+    }
+}
+
+/// A node that was seen so long ago does not count any more.
+pub const SEEN_WITHIN: Duration = Duration::from_secs(10);
+
+const SAVE_EVERY: Duration = Duration::from_secs(3);
+const SAVE_DEADLINE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

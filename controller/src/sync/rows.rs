@@ -1,0 +1,345 @@
+//! What the feed reads from the database, as the rows stand: nothing is checked here, so that a
+//! malformed row travels on and is refused by the nodes as the one resource that it is.
+
+use proto::{
+    id::{KeyUid, ServerUid, TenantUid},
+    name::StreamName,
+};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::state::Cursor;
+
+/// A tenant with its origins.
+#[derive(Debug, Clone, FromRow)]
+pub struct TenantRow {
+    /// Its uid.
+    pub tenant_id: Uuid,
+    /// Last segment of its name.
+    pub slug: String,
+    /// The revision that last changed it.
+    pub revision: i64,
+    /// Web origins whose pages may call its URLs. Elements can be NULL for all the schema knows.
+    pub allowed_origins: Vec<Option<String>>,
+    /// The origin at position 0.
+    pub canonical_origin: Option<String>,
+    /// The other origins in their order.
+    pub alias_origins: Vec<String>,
+}
+
+/// One of a tenant's wrapped keys.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct TenantKeyRow {
+    /// Whose key it is.
+    pub tenant_id: Uuid,
+    /// Which key.
+    pub key_id: Uuid,
+    /// Grows with each rotation.
+    pub version: i32,
+    /// The key-encryption key that wraps it.
+    pub kek_id: String,
+    /// The wrapped bytes.
+    pub wrapped: Vec<u8>,
+}
+
+/// A server with its sealed credential.
+#[derive(Debug, Clone, FromRow)]
+pub struct ServerRow {
+    /// The tenant's uid.
+    pub tenant_id: Uuid,
+    /// Its uid.
+    pub server_id: Uuid,
+    /// Last segment of its name.
+    pub slug: String,
+    /// The MCP endpoint.
+    pub url: String,
+    /// How long a call may take to its first byte.
+    pub timeout_ms: Option<i64>,
+    /// `none`, `bearer`, `api_key`.
+    pub auth_scheme: String,
+    /// The header of scheme `api_key`.
+    pub auth_header: String,
+    /// Grows with every change of the credential.
+    pub auth_generation: i64,
+    /// The origin changed after the credential was set.
+    pub auth_detached: bool,
+    /// The revision that last changed it.
+    pub revision: i64,
+    /// The generation in the credential's row.
+    pub credential_generation: Option<i64>,
+    /// The origin in the credential's row.
+    pub credential_origin: Option<String>,
+    /// The sealed value.
+    pub credential_sealed: Option<Vec<u8>>,
+}
+
+/// The row of a server's credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialRow {
+    /// Which of the server's credentials.
+    pub generation: i64,
+    /// The only origin it may be sent to.
+    pub origin: String,
+    /// The sealed value.
+    pub sealed: Vec<u8>,
+}
+
+/// An API key with the servers it opens.
+#[derive(Debug, Clone, FromRow)]
+pub struct KeyRow {
+    /// The tenant's uid.
+    pub tenant_id: Uuid,
+    /// Its uid.
+    pub key_id: Uuid,
+    /// Last segment of its name.
+    pub slug: String,
+    /// Hash of the secret.
+    pub sha256: Vec<u8>,
+    /// Whether it opens every server of the tenant.
+    pub all_servers: bool,
+    /// A disabled key is refused.
+    pub disabled: bool,
+    /// Unix seconds. Not a timestamp, because `infinity` is one for Postgres and none for Rust.
+    pub expires_at: Option<f64>,
+    /// The revision that last changed it.
+    pub revision: i64,
+    /// The uids of the servers it opens.
+    pub server_ids: Vec<Uuid>,
+}
+
+/// One line of the change log.
+#[derive(Debug, Clone, FromRow)]
+pub struct ChangeRow {
+    /// Which revision.
+    pub revision: i64,
+    /// `tenant`, `server`, `key`.
+    pub kind: String,
+    /// The tenant's uid.
+    pub tenant_id: Uuid,
+    /// The resource's uid.
+    pub resource_id: Uuid,
+}
+
+impl ChangeRow {
+    /// The changed resource's name; `None` for a kind that this program does not know.
+    pub fn name(&self) -> Option<StreamName> {
+        let tenant = TenantUid::from_uuid(self.tenant_id);
+        match self.kind.as_str() {
+            "tenant" => Some(StreamName::Tenant(tenant)),
+            "server" => Some(StreamName::Server(
+                tenant,
+                ServerUid::from_uuid(self.resource_id),
+            )),
+            "key" => Some(StreamName::Key(tenant, KeyUid::from_uuid(self.resource_id))),
+            _ => None,
+        }
+    }
+}
+
+/// Which rows to read.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// All of them.
+    All,
+    /// Those of these resources.
+    These(&'a [StreamName]),
+}
+
+/// The ids of the wanted rows as statement parameters: `NULL` means every row.
+struct Wanted {
+    tenants: Option<Vec<Uuid>>,
+    resources: Option<Vec<Uuid>>,
+}
+
+impl Which<'_> {
+    fn pick(self, id: impl Fn(StreamName) -> Option<Uuid>) -> Wanted {
+        let Self::These(names) = self else {
+            return Wanted {
+                tenants: None,
+                resources: None,
+            };
+        };
+        let (tenants, resources) = names
+            .iter()
+            .filter_map(|&name| Some((name.tenant().uuid(), id(name)?)))
+            .unzip();
+        Wanted {
+            tenants: Some(tenants),
+            resources: Some(resources),
+        }
+    }
+
+    fn tenants(self) -> Wanted {
+        self.pick(|name| match name {
+            StreamName::Tenant(tenant) => Some(tenant.uuid()),
+            StreamName::Server(..) | StreamName::Key(..) => None,
+        })
+    }
+
+    fn servers(self) -> Wanted {
+        self.pick(|name| match name {
+            StreamName::Server(_, server) => Some(server.uuid()),
+            StreamName::Tenant(_) | StreamName::Key(..) => None,
+        })
+    }
+
+    fn keys(self) -> Wanted {
+        self.pick(|name| match name {
+            StreamName::Key(_, key) => Some(key.uuid()),
+            StreamName::Tenant(_) | StreamName::Server(..) => None,
+        })
+    }
+}
+
+impl Wanted {
+    fn is_nothing(&self) -> bool {
+        self.resources.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+/// The newest committed revision; `None` in a database that was never booted.
+pub async fn head(sql: &mut PgConnection) -> Result<Option<Cursor>, sqlx::Error> {
+    let row: Option<(i64, i64)> = sqlx::query_as("SELECT epoch, revision FROM config_head")
+        .fetch_optional(sql)
+        .await?;
+    Ok(row.map(|(epoch, revision)| Cursor {
+        epoch: epoch.cast_unsigned(),
+        revision: revision.cast_unsigned(),
+    }))
+}
+
+/// The change log after `after`, oldest first.
+pub async fn changes_after(
+    sql: &mut PgConnection,
+    after: Cursor,
+) -> Result<Vec<ChangeRow>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT revision, kind, tenant_id, resource_id
+         FROM change_log
+         WHERE epoch = $1 AND revision > $2
+         ORDER BY revision, ordinal",
+    )
+    .bind(after.epoch.cast_signed())
+    .bind(after.revision.cast_signed())
+    .fetch_all(sql)
+    .await
+}
+
+/// The newest `limit` lines of the change log of an epoch, oldest first. The oldest revision among
+/// them may be incomplete.
+pub async fn latest_changes(
+    sql: &mut PgConnection,
+    epoch: u64,
+    limit: usize,
+) -> Result<Vec<ChangeRow>, sqlx::Error> {
+    let mut rows: Vec<ChangeRow> = sqlx::query_as(
+        "SELECT revision, kind, tenant_id, resource_id
+         FROM change_log
+         WHERE epoch = $1
+         ORDER BY revision DESC, ordinal DESC
+         LIMIT $2",
+    )
+    .bind(epoch.cast_signed())
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(sql)
+    .await?;
+    rows.reverse();
+    Ok(rows)
+}
+
+// The statements below are not kept prepared: a plan made for the parameters at hand uses the
+// primary key for a few rows and reads everything in one go for all.
+
+/// Tenants with their origins.
+pub async fn tenants(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<TenantRow>, sqlx::Error> {
+    let wanted = which.tenants();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT t.tenant_id, t.slug, t.revision, t.allowed_origins,
+                (SELECT o.origin FROM tenant_origins o
+                 WHERE o.tenant_id = t.tenant_id AND o.position = 0) AS canonical_origin,
+                ARRAY(SELECT o.origin FROM tenant_origins o
+                      WHERE o.tenant_id = t.tenant_id AND o.position <> 0
+                      ORDER BY o.position) AS alias_origins
+         FROM tenants t
+         WHERE $1::uuid[] IS NULL OR t.tenant_id = ANY ($1)",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .fetch_all(sql)
+    .await
+}
+
+/// Wrapped tenant keys, a tenant's oldest first.
+pub async fn tenant_keys(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<TenantKeyRow>, sqlx::Error> {
+    let wanted = which.tenants();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT tenant_id, key_id, version, kek_id, wrapped
+         FROM tenant_keys
+         WHERE $1::uuid[] IS NULL OR tenant_id = ANY ($1)
+         ORDER BY tenant_id, version, key_id",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .fetch_all(sql)
+    .await
+}
+
+/// Servers with their sealed credentials.
+pub async fn servers(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<ServerRow>, sqlx::Error> {
+    let wanted = which.servers();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT s.tenant_id, s.server_id, s.slug, s.url, s.timeout_ms, s.auth_scheme,
+                s.auth_header, s.auth_generation, s.auth_detached, s.revision,
+                c.generation AS credential_generation,
+                c.origin AS credential_origin,
+                c.sealed AS credential_sealed
+         FROM servers s
+         LEFT JOIN credentials c USING (tenant_id, server_id)
+         WHERE $1::uuid[] IS NULL OR (s.tenant_id = ANY ($1) AND s.server_id = ANY ($2))",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .bind(wanted.resources)
+    .fetch_all(sql)
+    .await
+}
+
+/// API keys with the servers they open.
+pub async fn keys(sql: &mut PgConnection, which: Which<'_>) -> Result<Vec<KeyRow>, sqlx::Error> {
+    let wanted = which.keys();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT k.tenant_id, k.key_id, k.slug, k.sha256, k.all_servers, k.disabled, k.revision,
+                date_part('epoch', k.expires_at) AS expires_at,
+                ARRAY(SELECT s.server_id FROM api_key_servers s
+                      WHERE s.tenant_id = k.tenant_id AND s.key_id = k.key_id
+                      ORDER BY s.server_id) AS server_ids
+         FROM api_keys k
+         WHERE $1::uuid[] IS NULL OR (k.tenant_id = ANY ($1) AND k.key_id = ANY ($2))",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .bind(wanted.resources)
+    .fetch_all(sql)
+    .await
+}

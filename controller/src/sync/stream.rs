@@ -1,0 +1,324 @@
+//! The RPC of the config stream. One task per stream runs a reader and a writer side by side: the
+//! reader never waits for the node to take anything, so a slow node cannot block its own acks. All
+//! decisions are `session`'s.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use aws_lc_rs::rand::SecureRandom as _;
+use futures_util::{Stream, future::Either, pin_mut};
+use proto::sync::v1::{
+    self, SyncRequest, SyncResponse, config_sync_service_server::ConfigSyncService,
+    sync_request::Kind as Said, sync_response::Kind as Frame,
+};
+use runtime::shutdown::Tasks;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use self::end::End;
+use super::{
+    nodes::{Connection, Greeting, Registry},
+    session::{self, HEARTBEAT_SECS, Heard, Next, Plan, Session, Why},
+    state::{Cursor, State, States},
+};
+use crate::grpc::NodeIdentity;
+
+/// Why a stream ends.
+mod end;
+
+/// Serves the config stream.
+#[derive(Clone)]
+pub struct SyncService {
+    states: States,
+    nodes: Registry,
+    tasks: Tasks,
+    soft: CancellationToken,
+}
+
+impl SyncService {
+    /// A service that brings nodes to the newest of `states` until `soft` is cancelled.
+    pub fn new(states: States, nodes: Registry, tasks: Tasks, soft: CancellationToken) -> Self {
+        Self {
+            states,
+            nodes,
+            tasks,
+            soft,
+        }
+    }
+
+    async fn converse(
+        self,
+        identity: NodeIdentity,
+        mut inbound: Streaming<SyncRequest>,
+        outbound: mpsc::Sender<Result<SyncResponse, Status>>,
+    ) {
+        let out = Outbound(outbound);
+        let result = self.run(&identity, &mut inbound, &out).await;
+        let end = match result {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        let node = identity.id.as_str();
+        end.log(node);
+        if let Some(status) = end.status() {
+            // A node that takes nothing is not told why.
+            let _ = timeout(LAST_WORDS, out.0.send(Err(status))).await;
+        }
+    }
+
+    async fn run(
+        &self,
+        identity: &NodeIdentity,
+        inbound: &mut Streaming<SyncRequest>,
+        out: &Outbound,
+    ) -> Result<std::convert::Infallible, End> {
+        let hello = timeout(HELLO_WITHIN, inbound.message())
+            .await
+            .map_err(|_| End::NoHello)?;
+        let hello = hello.map_err(|_| End::Gone)?.ok_or(End::Gone)?;
+        let Some(Said::Hello(hello)) = hello.kind else {
+            return Err(End::NoHello);
+        };
+        if hello.node_id != identity.id.as_str() {
+            return Err(End::OtherNode);
+        }
+        let state = self.states.borrow().clone().ok_or(End::NotReady)?;
+        let have = hello.have.map(Cursor::from).unwrap_or_default();
+        let asked = self.nodes.asked(&identity.id);
+        let plan = session::plan(have, hello.digest.as_ref(), asked, &state)?;
+        let connection = self.nodes.connect(greeting(identity, &hello, have), plan);
+        note_opening(identity, plan, &state);
+        out.send(session::welcome(plan, state.cursor())).await?;
+        let talk = Talk {
+            heard: &watch::Sender::new(Progress::new()),
+            connection: &connection,
+        };
+        let session = Session::new(plan, have, &state, snapshot_id());
+        let reading = talk.read(inbound);
+        let writing = talk.write(out, session, self.states.clone(), &self.soft);
+        pin_mut!(reading, writing);
+        match futures_util::future::select(reading, writing).await {
+            Either::Left((end, _)) | Either::Right((end, _)) => Err(end),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl ConfigSyncService for SyncService {
+    type SyncStream = Pin<Box<dyn Stream<Item = Result<SyncResponse, Status>> + Send>>;
+
+    async fn sync(
+        &self,
+        request: Request<Streaming<SyncRequest>>,
+    ) -> Result<Response<Self::SyncStream>, Status> {
+        let identity = request
+            .extensions()
+            .get::<NodeIdentity>()
+            .cloned()
+            .ok_or_else(|| Status::permission_denied("the config stream is for nodes"))?;
+        let (outbound, responses) = mpsc::channel(FRAMES_IN_HAND);
+        let conversation = self
+            .clone()
+            .converse(identity, request.into_inner(), outbound);
+        self.tasks.spawn("config stream", conversation);
+        Ok(Response::new(Box::pin(ReceiverStream::new(responses))))
+    }
+}
+
+/// What the two sides of one stream share.
+struct Talk<'a> {
+    heard: &'a watch::Sender<Progress>,
+    connection: &'a Connection,
+}
+
+/// What the reader tells the writer. Acks are cumulative, so the newest is enough.
+#[derive(Debug, Clone)]
+struct Progress {
+    at: Instant,
+    ack: Option<Arc<v1::Ack>>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            at: Instant::now(),
+            ack: None,
+        }
+    }
+}
+
+impl Talk<'_> {
+    async fn read(&self, inbound: &mut Streaming<SyncRequest>) -> End {
+        loop {
+            let said = match inbound.message().await {
+                Ok(Some(message)) => message.kind,
+                Ok(None) | Err(_) => return End::Gone,
+            };
+            let ack = match said {
+                Some(Said::Ack(ack)) => {
+                    self.connection.acked(&ack);
+                    Some(Arc::new(ack))
+                }
+                // What a newer node says beyond this contract is a sign of life.
+                Some(Said::Pong(_)) | None => {
+                    self.connection.seen();
+                    None
+                }
+                Some(Said::Hello(_)) => return End::SecondHello,
+            };
+            self.heard.send_modify(|progress| {
+                progress.at = Instant::now();
+                progress.ack = ack.or_else(|| progress.ack.take());
+            });
+        }
+    }
+
+    async fn write(
+        &self,
+        out: &Outbound,
+        session: Session,
+        states: States,
+        soft: &CancellationToken,
+    ) -> End {
+        match self.write_until(out, session, states, soft).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn write_until(
+        &self,
+        out: &Outbound,
+        mut session: Session,
+        mut states: States,
+        soft: &CancellationToken,
+    ) -> Result<std::convert::Infallible, End> {
+        let mut heard = self.heard.subscribe();
+        let mut beat = interval(HEARTBEAT_EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // The feed publishes states and never takes one back.
+            let state = states.borrow_and_update().clone().ok_or(End::NotReady)?;
+            self.listen(&mut session, &mut heard, &state)?;
+            let next = session.next(&state);
+            tokio::select! {
+                biased;
+                () = soft.cancelled() => {
+                    out.send(goaway()).await?;
+                    return Err(End::Stopping);
+                }
+                () = self.connection.superseded().cancelled() => return Err(End::Superseded),
+                _ = beat.tick() => {
+                    if heard.borrow().at.elapsed() > SILENT_AT_MOST {
+                        return Err(End::Silent);
+                    }
+                    out.send(session::heartbeat(&state)).await?;
+                }
+                // Sent below, outside of this: cancelling a send loses the frame.
+                () = std::future::ready(()), if next != Next::Wait => {}
+                changed = states.changed() => changed.map_err(|_| End::Stopping)?,
+                // `Talk` holds the sender.
+                _ = heard.changed() => {}
+            }
+            match next {
+                Next::Frame(frame) => out.send(frame).await?,
+                Next::Restart(why) => {
+                    self.connection.ask_for_snapshot(why);
+                    return Err(End::Restart(why));
+                }
+                Next::Wait => {}
+            }
+        }
+    }
+
+    /// Takes what the reader heard.
+    fn listen(
+        &self,
+        session: &mut Session,
+        heard: &mut watch::Receiver<Progress>,
+        state: &State,
+    ) -> Result<(), End> {
+        let Some(ack) = heard.borrow_and_update().ack.clone() else {
+            return Ok(());
+        };
+        match session.hear(&ack, state) {
+            Heard::Fine => Ok(()),
+            Heard::Impossible => Err(End::ImpossibleAck),
+            Heard::DivergedForGood => {
+                metrics::counter!("aldgate_config_divergences_total").increment(1);
+                tracing::error!("a node disagrees about what a fresh snapshot holds");
+                Ok(())
+            }
+            Heard::Diverged => {
+                self.connection.ask_for_snapshot(Why::Diverged);
+                Err(End::Restart(Why::Diverged))
+            }
+        }
+    }
+}
+
+/// The node's side of the stream. A full queue waits for the node, and not for long.
+struct Outbound(mpsc::Sender<Result<SyncResponse, Status>>);
+
+impl Outbound {
+    async fn send(&self, frame: Frame) -> Result<(), End> {
+        let response = SyncResponse { kind: Some(frame) };
+        match timeout(SILENT_AT_MOST, self.0.send(Ok(response))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::Silent),
+        }
+    }
+}
+
+fn greeting(identity: &NodeIdentity, hello: &v1::Hello, have: Cursor) -> Greeting {
+    Greeting {
+        id: identity.id.clone(),
+        pool: identity.pool.clone(),
+        version: hello.version.clone(),
+        boot: hello.boot_id.clone(),
+        have,
+    }
+}
+
+fn note_opening(identity: &NodeIdentity, plan: Plan, state: &State) {
+    let label = match plan {
+        Plan::Resume => "resume",
+        Plan::Snapshot(why) => why.label(),
+    };
+    metrics::counter!("aldgate_config_streams_total", "plan" => label).increment(1);
+    tracing::info!(
+        node.id = identity.id.as_str(),
+        plan = label,
+        revision = state.cursor().revision,
+        "a node opened its config stream"
+    );
+}
+
+fn goaway() -> Frame {
+    Frame::Goaway(v1::Goaway {
+        reconnect_within: Some(prost_types::Duration {
+            seconds: 2,
+            nanos: 0,
+        }),
+        reason: "this controller is stopping".to_owned(),
+    })
+}
+
+fn snapshot_id() -> [u8; 16] {
+    let mut id = [0; 16];
+    aws_lc_rs::rand::SystemRandom::new()
+        .fill(&mut id)
+        .expect("the system has random bytes");
+    id
+}
+
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(HEARTBEAT_SECS.unsigned_abs());
+const SILENT_AT_MOST: Duration = Duration::from_secs(10);
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const FRAMES_IN_HAND: usize = 4;

@@ -1,4 +1,5 @@
-//! The wall clock as a value, so that tests decide what time it is. Not for measuring: that is `tokio::time::Instant`.
+//! The wall clock as a value, so that tests decide what time it is. Not for measuring: that is
+//! `tokio::time::Instant`.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

@@ -2,10 +2,12 @@
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// Switches core files off and makes memory and environment unreadable to other users (CL-09, CL-10).
+/// Switches core files off and makes memory and environment unreadable to other users (CL-09,
+/// CL-10).
 ///
-/// Call it after [`crate::telemetry::init`], because a failure is logged, and before reading secrets. A failure does not
-/// stop the start: both calls only lower what the process may do and no supported kernel refuses them.
+/// Call it after [`crate::telemetry::init`], because a failure is logged, and before reading
+/// secrets. A failure does not stop the start: both calls only lower what the process may do and no
+/// supported kernel refuses them.
 pub fn apply() {
     let no_core = Rlimit {
         current: Some(0),

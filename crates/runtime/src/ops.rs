@@ -1,4 +1,5 @@
-//! The private port: liveness, readiness and metrics. Nothing here changes anything, and nothing else is served.
+//! The private port: liveness, readiness and metrics. Nothing here changes anything, and nothing
+//! else is served.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +36,8 @@ impl Ops {
         }))
     }
 
-    /// A condition of readiness; closed until its holder opens it. Asking twice for a name gives the same gate.
+    /// A condition of readiness; closed until its holder opens it. Asking twice for a name gives
+    /// the same gate.
     pub fn gate(&self, name: &'static str) -> Gate {
         let mut gates = self.0.gates.lock().unwrap_or_else(PoisonError::into_inner);
         Gate {
@@ -89,7 +91,8 @@ impl Gate {
     }
 }
 
-/// Starts answering on `listener`, on the current runtime, until [`Tasks::finish`] has seen all other tasks end.
+/// Starts answering on `listener`, on the current runtime, until [`Tasks::finish`] has seen all
+/// other tasks end.
 #[expect(
     clippy::unused_async,
     reason = "callers await every door alike, and it must be called inside a runtime"
@@ -132,7 +135,8 @@ async fn metrics(State(ops): State<Ops>) -> impl IntoResponse {
     )
 }
 
-/// Histograms keep every sample until they are drained; a process that nobody scrapes must not grow.
+/// Histograms keep every sample until they are drained; a process that nobody scrapes must not
+/// grow.
 async fn upkeep(metrics: PrometheusHandle) {
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     loop {
@@ -197,7 +201,7 @@ mod tests {
         let recorder = PrometheusBuilder::new().build_recorder();
         let ops = Ops::new(recorder.handle());
         metrics::with_local_recorder(&recorder, || {
-            metrics::counter!("aldgate_things_total").increment(3)
+            metrics::counter!("aldgate_things_total").increment(3);
         });
         let (status, body) = ask(&ops, "GET", "/metrics").await;
         assert_eq!(status, 200);
@@ -229,7 +233,7 @@ mod tests {
         connection.read_to_string(&mut reply).await.unwrap();
         assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
 
-        assert!(tasks.finish(Duration::from_secs(60)).await);
+        assert!(tasks.finish(Duration::from_mins(1)).await);
         assert!(tokio::net::TcpStream::connect(address).await.is_err());
     }
 

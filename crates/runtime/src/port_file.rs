@@ -1,4 +1,5 @@
-//! The file that says which addresses a process got, for callers that asked for port 0 (`ALDGATE_PORT_FILE`).
+//! The file that says which addresses a process got, for callers that asked for port 0
+//! (`ALDGATE_PORT_FILE`).
 
 use std::{
     fs, io,
@@ -9,7 +10,8 @@ use std::{
 
 use serde_json::{Map, Value};
 
-/// The addresses by name, written as one JSON object such as `{"ops":"127.0.0.1:4100","public":["127.0.0.1:4101"]}`.
+/// The addresses by name, written as one JSON object such as
+/// `{"ops":"127.0.0.1:4100","public":["127.0.0.1:4101"]}`.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct PortFile(Map<String, Value>);
@@ -36,7 +38,8 @@ impl PortFile {
         self
     }
 
-    /// Writes the file under a temporary name beside `path` and renames it, so that a reader sees all of it or nothing.
+    /// Writes the file under a temporary name beside `path` and renames it, so that a reader sees
+    /// all of it or nothing.
     pub fn write(self, path: &Path) -> Result<(), PortFileError> {
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{}.tmp", process::id()));

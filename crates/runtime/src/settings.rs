@@ -22,7 +22,8 @@ pub use self::error::SettingsError;
 
 const PREFIX: &str = "ALDGATE_";
 
-/// The variables of this process. Every look-up is remembered, so that [`Source::finish`] can name those nobody asked for.
+/// The variables of this process. Every look-up is remembered, so that [`Source::finish`] can name
+/// those nobody asked for.
 pub struct Source {
     variables: BTreeMap<String, OsString>,
     asked: BTreeSet<String>,
@@ -49,8 +50,8 @@ impl Source {
         }
     }
 
-    /// The value of `name`, or the content of the file that `NAME_FILE` names, without its last line end.
-    /// An empty variable counts as not set.
+    /// The value of `name`, or the content of the file that `NAME_FILE` names, without its last
+    /// line end. An empty variable counts as not set.
     pub fn text(&mut self, name: &'static str) -> Result<Option<String>, SettingsError> {
         let direct = self.variable(name)?;
         if name.ends_with("_FILE") {
@@ -111,7 +112,8 @@ impl Source {
         Ok(self.parse(name)?.unwrap_or(default))
     }
 
-    /// The comma-separated items of `name`. Spaces around items and empty items are dropped; not set is an empty list.
+    /// The comma-separated items of `name`. Spaces around items and empty items are dropped; not
+    /// set is an empty list.
     pub fn list<T>(&mut self, name: &'static str) -> Result<Vec<T>, SettingsError>
     where
         T: FromStr,
@@ -144,8 +146,8 @@ impl Source {
         }
     }
 
-    /// The `ALDGATE_…` variables that nothing asked for, sorted. The caller warns about them: a typing error in a name
-    /// would otherwise leave the default in force silently.
+    /// The `ALDGATE_…` variables that nothing asked for, sorted. The caller warns about them: a
+    /// typing error in a name would otherwise leave the default in force silently.
     pub fn finish(self) -> Vec<String> {
         let Self { variables, asked } = self;
         variables

@@ -1,4 +1,5 @@
-//! How a process ends: the signal, the soft and the hard token, and tasks that have names and are waited for.
+//! How a process ends: the signal, the soft and the hard token, and tasks that have names and are
+//! waited for.
 
 mod tasks;
 

@@ -1,4 +1,5 @@
-//! Logs and metrics of one process: JSON lines on stderr, and a Prometheus recorder that the ops port renders.
+//! Logs and metrics of one process: JSON lines on stderr, and a Prometheus recorder that the ops
+//! port renders.
 //!
 //! The access log is not here: the gateway writes it to stdout itself.
 
@@ -27,11 +28,13 @@ impl Telemetry {
 
 /// Starts logs and metrics for the whole process; `process` is its name, such as `aldgate-gateway`.
 ///
-/// `ALDGATE_LOG` is a filter in the syntax of `tracing-subscriber` (default `info`), for example `info,gateway=debug`.
-/// **Only our own crates obey it.** Everything else (h2, hyper, tonic, rustls, sqlx, …) is held at `warn` even if the filter
-/// says `trace` or names such a crate, because below that level those crates print header values, frames and query
-/// arguments, and secrets must never reach a log. What crates write through the `log` facade is not collected at all.
-/// From here on panics are logged as JSON too, with their place but without any data (see `panics`).
+/// `ALDGATE_LOG` is a filter in the syntax of `tracing-subscriber` (default `info`), for example
+/// `info,gateway=debug`. **Only our own crates obey it.** Everything else (h2, hyper, tonic,
+/// rustls, sqlx, …) is held at `warn` even if the filter says `trace` or names such a crate,
+/// because below that level those crates print header values, frames and query arguments, and
+/// secrets must never reach a log. What crates write through the `log` facade is not collected at
+/// all. From here on panics are logged as JSON too, with their place but without any data (see
+/// `panics`).
 pub fn init(source: &mut Source, process: &'static str) -> Result<Telemetry, TelemetryError> {
     let directives = source.parse_or("ALDGATE_LOG", "info".to_owned())?;
     let filter = filter::parse(&directives).map_err(TelemetryError::Filter)?;
@@ -81,7 +84,8 @@ pub enum TelemetryError {
     Metrics(#[source] BuildError),
 }
 
-/// Histogram bounds for every metric whose name ends in `_seconds`: from the gateway's own share of a request to a long call.
+/// Histogram bounds for every metric whose name ends in `_seconds`: from the gateway's own share of
+/// a request to a long call.
 const SECONDS: [f64; 16] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
     30.0, 300.0,

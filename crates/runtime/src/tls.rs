@@ -1,6 +1,8 @@
-//! TLS by rustls: the mutual kind between our processes, and the plain server kind of the public door.
+//! TLS by rustls: the mutual kind between our processes, and the plain server kind of the public
+//! door.
 //!
-//! Connections to the tenants' servers are `egress`'s business, and rotation of certificates comes with the cluster work.
+//! Connections to the tenants' servers are `egress`'s business, and rotation of certificates comes
+//! with the cluster work.
 
 mod error;
 mod pem;
@@ -18,8 +20,8 @@ use secrecy::SecretString;
 pub use self::error::TlsError;
 use self::pem::{Chain, PrivateKey};
 
-/// Makes aws-lc-rs the crypto provider of the process. First line of every `main`: rustls panics where it must guess.
-/// Calling it again changes nothing.
+/// Makes aws-lc-rs the crypto provider of the process. First line of every `main`: rustls panics
+/// where it must guess. Calling it again changes nothing.
 pub fn install_provider() {
     // An error means that a provider is installed, which is all this is for.
     let _ = aws_lc_rs::default_provider().install_default();
@@ -34,7 +36,8 @@ pub enum ClientAuth {
     Optional,
 }
 
-/// Who this process is towards our other processes: certificate chain, private key, and the CA that signs all of ours.
+/// Who this process is towards our other processes: certificate chain, private key, and the CA that
+/// signs all of ours.
 #[derive(Clone)]
 pub struct Identity {
     cert: Chain,
@@ -45,7 +48,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads the three PEM files and checks that they belong together. The key's file must be readable by its owner alone.
+    /// Reads the three PEM files and checks that they belong together. The key's file must be
+    /// readable by its owner alone.
     pub fn read(cert: &Path, key: &Path, ca: &Path) -> Result<Self, TlsError> {
         let (cert, key, ca) = (Chain::read(cert)?, PrivateKey::read(key)?, Chain::read(ca)?);
         let required = mutual(&cert, &key, &ca, ClientAuth::Required)?;
@@ -89,7 +93,8 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// The server side of the public door: certificate and key from PEM files, no client certificates, HTTP/2 and HTTP/1.1.
+/// The server side of the public door: certificate and key from PEM files, no client certificates,
+/// HTTP/2 and HTTP/1.1.
 pub fn public_server_config(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let (cert, key) = (Chain::read(cert)?, PrivateKey::read(key)?);
     let builder = ServerConfig::builder_with_provider(provider())

@@ -1,4 +1,5 @@
-//! Why a setting cannot be used. Every message names the variable and how to put it right, and none repeats a value.
+//! Why a setting cannot be used. Every message names the variable and how to put it right, and none
+//! repeats a value.
 
 use std::{io, path::PathBuf};
 

@@ -92,7 +92,7 @@ fn errors_name_the_variable_and_the_remedy_but_not_the_value() {
 fn lists_are_split_at_commas() {
     let mut pairs = source([("ALDGATE_PORTS", " 1, 2,,3 ,"), ("ALDGATE_BAD", "1,x")]);
     assert_eq!(pairs.list::<u16>("ALDGATE_PORTS").unwrap(), [1, 2, 3]);
-    assert_eq!(pairs.list::<u16>("ALDGATE_NONE").unwrap(), []);
+    assert!(pairs.list::<u16>("ALDGATE_NONE").unwrap().is_empty());
     let error = pairs.list::<u16>("ALDGATE_BAD").unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -1,4 +1,5 @@
-//! Tasks with an owner: each has a name, a panic in one is logged and counted, and the end of the process waits for them.
+//! Tasks with an owner: each has a name, a panic in one is logged and counted, and the end of the
+//! process waits for them.
 
 use std::{
     collections::BTreeMap,
@@ -34,13 +35,13 @@ impl Tasks {
     /// Runs `future` on the current runtime.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         self.work
-            .spawn(watched(name, self.running.enter(name), future));
+            .spawn(watched(name, Some(self.running.enter(name)), future));
     }
 
     /// Runs `future` on the current thread; only inside a `LocalSet` or a local runtime.
     pub fn spawn_local(&self, name: &'static str, future: impl Future<Output = ()> + 'static) {
         self.work
-            .spawn_local(watched(name, self.running.enter(name), future));
+            .spawn_local(watched(name, Some(self.running.enter(name)), future));
     }
 
     /// Runs a door that must answer until everything else has ended; `finish` then drops it.
@@ -61,7 +62,8 @@ impl Tasks {
         self.work.len()
     }
 
-    /// Waits until every task has ended, at most `deadline`; true when all did. What still runs is logged by name.
+    /// Waits until every task has ended, at most `deadline`; true when all did. What still runs is
+    /// logged by name.
     ///
     /// The tasks must have been told to end before: this cancels nothing but the ops port.
     pub async fn finish(&self, deadline: Duration) -> bool {
@@ -80,17 +82,17 @@ impl Tasks {
 }
 
 impl Running {
-    fn enter(&self, name: &'static str) -> Option<Entry> {
+    fn enter(&self, name: &'static str) -> Entry {
         *self
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry(name)
             .or_default() += 1;
-        Some(Entry {
+        Entry {
             name,
             running: self.clone(),
-        })
+        }
     }
 
     fn names(&self) -> String {
@@ -150,7 +152,7 @@ mod tests {
         });
         assert_eq!(tasks.running(), 1);
         let_go.send(()).unwrap();
-        assert!(tasks.finish(Duration::from_secs(60)).await);
+        assert!(tasks.finish(Duration::from_mins(1)).await);
         assert_eq!(tasks.running(), 0);
     }
 
@@ -170,7 +172,7 @@ mod tests {
         tasks.spawn("broken", async { panic!("on purpose") });
         tasks.spawn("whole", async move { done.send(()).unwrap() });
         seen.await.unwrap();
-        assert!(tasks.finish(Duration::from_secs(60)).await);
+        assert!(tasks.finish(Duration::from_mins(1)).await);
     }
 
     #[tokio::test]
@@ -182,7 +184,7 @@ mod tests {
             .run_until(async move {
                 let not_send = std::rc::Rc::new(());
                 inner.spawn_local("local", async move { drop(not_send) });
-                assert!(inner.finish(Duration::from_secs(60)).await);
+                assert!(inner.finish(Duration::from_mins(1)).await);
             })
             .await;
         assert_eq!(tasks.running(), 0);
@@ -192,6 +194,6 @@ mod tests {
     async fn a_door_stays_open_until_the_work_has_ended() {
         let tasks = Tasks::new();
         tasks.spawn_door("ops", pending());
-        assert!(tasks.finish(Duration::from_secs(60)).await);
+        assert!(tasks.finish(Duration::from_mins(1)).await);
     }
 }

@@ -1,6 +1,7 @@
 //! How a panic is logged: its place, and its message only if that is a literal.
 //!
-//! A formatted message can quote data (`unwrap` on an error, a slice in the middle of a character), and data can be secret.
+//! A formatted message can quote data (`unwrap` on an error, a slice in the middle of a character),
+//! and data can be secret.
 
 use std::{any::Any, panic};
 
@@ -9,7 +10,7 @@ pub(super) fn install() {
         let place = info.location().map(ToString::to_string);
         let message = literal(info.payload());
         metrics::counter!("aldgate_panics_total").increment(1);
-        tracing::error!(place, message_text = message, "panicked");
+        tracing::error!(place, panic = message, "panicked");
     }));
 }
 

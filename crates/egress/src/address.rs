@@ -1,7 +1,9 @@
-//! Which addresses are public: an allow-list, "globally reachable" by the IANA special-purpose address registries.
+//! Which addresses are public: an allow-list, "globally reachable" by the IANA special-purpose
+//! address registries.
 //!
-//! The standard library has no such test. Also here: the IPv4 address that an IPv6 address carries, and the addresses of
-//! cloud metadata services. What an operator allows besides is `policy`'s business.
+//! The standard library has no such test. Also here: the IPv4 address that an IPv6 address carries,
+//! and the addresses of cloud metadata services. What an operator allows besides is `policy`'s
+//! business.
 
 mod carried;
 mod registry;
@@ -10,7 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) use self::carried::carried;
 
-/// Whether the whole internet agrees on what this address is: a public unicast address, not carrying one that is none.
+/// Whether the whole internet agrees on what this address is: a public unicast address, not
+/// carrying one that is none.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => registry::reachable_v4(v4),
@@ -18,7 +21,8 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Addresses at which a cloud hands out credentials of the machine itself. Some are public by the registries.
+/// Addresses at which a cloud hands out credentials of the machine itself. Some are public by the
+/// registries.
 pub(crate) fn is_metadata(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => METADATA_V4.contains(&v4),
@@ -26,7 +30,8 @@ pub(crate) fn is_metadata(address: IpAddr) -> bool {
     }
 }
 
-/// Addresses that are no other host: connecting to the unspecified address reaches this machine, the others reach many.
+/// Addresses that are no other host: connecting to the unspecified address reaches this machine,
+/// the others reach many.
 pub(crate) fn is_never_a_host(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.is_multicast() || v4.is_broadcast(),

@@ -19,16 +19,17 @@ use url::Host;
 use crate::{
     origin::{Origin, Scheme},
     policy::{Policy, Refusal},
-    resolve::Resolver,
+    resolve::{Lookups, Resolver},
     stream::Stream,
     trust::Trust,
 };
 
-/// Opens connections to servers. Cloning is cheap; it works on any runtime that has I/O and time.
+/// Opens connections to servers. Cloning is cheap and clones share the bound on look-ups; it works
+/// on any runtime that has I/O and time.
 #[derive(Debug, Clone)]
 pub struct Dialer {
     policy: Policy,
-    resolver: Resolver,
+    lookups: Lookups,
     trust: Trust,
 }
 
@@ -37,15 +38,15 @@ impl Dialer {
     pub fn new(policy: Policy, resolver: Resolver, trust: Trust) -> Self {
         Self {
             policy,
-            resolver,
+            lookups: Lookups::new(resolver),
             trust,
         }
     }
 
     /// Opens a connection to `origin`, TLS included, within `deadline` as a whole.
     ///
-    /// Names are resolved anew for each connection, and one forbidden address among the answers refuses them all (SS-08):
-    /// what was public at registration may be private by now (SS-07).
+    /// Names are resolved anew for each connection, and one forbidden address among the answers
+    /// refuses them all (SS-08): what was public at registration may be private by now (SS-07).
     pub async fn connect(&self, origin: &Origin, deadline: Duration) -> Result<Stream, DialError> {
         let end = Instant::now() + deadline;
         let addresses = timeout_at(end, self.vetted(origin)).await??;
@@ -73,7 +74,7 @@ impl Dialer {
             Host::Ipv4(ip) => vec![IpAddr::V4(*ip)],
             Host::Ipv6(ip) => vec![IpAddr::V6(*ip)],
             Host::Domain(name) => self
-                .resolver
+                .lookups
                 .addresses(name)
                 .await
                 .map_err(DialError::Resolve)?,
@@ -84,14 +85,15 @@ impl Dialer {
         for ip in &ips {
             self.policy.permits(*ip, origin.port())?;
         }
-        Ok(ips
-            .into_iter()
+        let addresses = ips.into_iter().take(MAX_ADDRESSES);
+        Ok(addresses
             .map(|ip| SocketAddr::new(ip.to_canonical(), origin.port()))
             .collect())
     }
 }
 
-/// Why there is no connection. The texts show no address: what a name resolves to inside is nobody's business.
+/// Why there is no connection. The texts show no address: what a name resolves to inside is
+/// nobody's business.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// The policy refuses an address of the host. Nothing was sent.
@@ -131,7 +133,11 @@ impl From<tokio::time::error::Elapsed> for DialError {
 
 const VET_DEADLINE: Duration = Duration::from_secs(3);
 
-/// One after the other; each gets an equal share of the time left, so that a dead first address does not use it all.
+/// All answers are judged, but no more than these are tried: more would leave no time for any.
+const MAX_ADDRESSES: usize = 8;
+
+/// One after the other; each gets an equal share of the time left, so that a dead first address
+/// does not use it all.
 async fn connect_to_any(addresses: &[SocketAddr], end: Instant) -> Result<TcpStream, DialError> {
     let mut failed = DialError::Deadline;
     for (at, address) in (0_u32..).zip(addresses) {
@@ -155,7 +161,8 @@ async fn connect_to(address: SocketAddr) -> Result<TcpStream, DialError> {
         .await
         .map_err(DialError::Connect)?;
     // What was vetted is what must be at the other end, whatever rewrites addresses on the way.
-    if socket.peer_addr().map_err(DialError::Connect)? != address {
+    let peer = socket.peer_addr().map_err(DialError::Connect)?;
+    if (peer.ip(), peer.port()) != (address.ip(), address.port()) {
         return Err(DialError::Forbidden(Refusal::NotPublic));
     }
     socket.set_nodelay(true).map_err(DialError::Connect)?;

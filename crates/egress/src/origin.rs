@@ -1,4 +1,5 @@
-//! What may be called: an origin (scheme, host, port) and an endpoint (origin and path), read strictly from a URL.
+//! What may be called: an origin (scheme, host, port) and an endpoint (origin and path), read
+//! strictly from a URL.
 //!
 //! Whether the address behind the host may be called is `policy`'s business.
 
@@ -34,7 +35,8 @@ impl Scheme {
     }
 }
 
-/// Scheme, host and port of a server (RFC 6454): what credentials are bound to and connections are made to.
+/// Scheme, host and port of a server (RFC 6454): what credentials are bound to and connections are
+/// made to.
 ///
 /// `Display` writes the port always, `https://host:443`, so that equal origins have equal text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -108,8 +110,9 @@ pub struct Endpoint {
 impl Endpoint {
     /// Reads an absolute `http` or `https` URL.
     ///
-    /// What URL parsers repair silently (tabs, spaces, backslashes, missing slashes) is refused, because another reader
-    /// may repair it differently. Userinfo is refused (SS-15), credentials belong in the store, and so is a fragment.
+    /// What URL parsers repair silently (tabs, spaces, backslashes, missing slashes) is refused,
+    /// because another reader may repair it differently. Userinfo is refused (SS-15), credentials
+    /// belong in the store, and so is a fragment.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.len() > MAX_BYTES {
             return Err(UrlError::Long);
@@ -171,7 +174,8 @@ impl FromStr for Endpoint {
 /// Longest URL, in bytes.
 const MAX_BYTES: usize = 2048;
 
-/// What is wrong with a URL, and how to put it right. The URL itself is not repeated, it may hold a secret.
+/// What is wrong with a URL, and how to put it right. The URL itself is not repeated, it may hold a
+/// secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// Not `http` or `https` (SS-14).
@@ -270,7 +274,11 @@ mod tests {
             "127。0。0。1",
         ] {
             let origin = Endpoint::parse(&format!("http://{text}/")).unwrap().origin;
-            assert_eq!(origin.host(), &Host::Ipv4([127, 0, 0, 1].into()), "{text}");
+            assert_eq!(
+                origin.host(),
+                &Host::<String>::Ipv4([127, 0, 0, 1].into()),
+                "{text}"
+            );
         }
     }
 
@@ -325,7 +333,7 @@ mod tests {
             ("https://host/#", UrlError::Fragment),
             (
                 "https://ho<st/",
-                UrlError::Syntax(url::ParseError::InvalidDomainCharacter),
+                UrlError::Syntax(url::ParseError::IdnaError),
             ),
             (
                 "https://1.2.3.4.5/",

@@ -1,4 +1,5 @@
-//! Which addresses this process may call: public ones, what the operator allows besides, and never its own cluster.
+//! Which addresses this process may call: public ones, what the operator allows besides, and never
+//! its own cluster.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -26,8 +27,8 @@ impl Policy {
         Self::allowing([], [])
     }
 
-    /// Public addresses, and those in `allowed` networks on any port; never those in `denied`, the addresses of our own
-    /// cluster, even when they are allowed or public.
+    /// Public addresses, and those in `allowed` networks on any port; never those in `denied`, the
+    /// addresses of our own cluster, even when they are allowed or public.
     pub fn allowing(
         allowed: impl IntoIterator<Item = IpNet>,
         denied: impl IntoIterator<Item = Denied>,
@@ -41,16 +42,16 @@ impl Policy {
     /// Whether a connection to this address and port may be made.
     pub fn permits(&self, ip: IpAddr, port: u16) -> Result<(), Refusal> {
         let ip = ip.to_canonical();
+        if is_never_a_host(ip) {
+            return Err(Refusal::NotPublic);
+        }
         let inside = match ip {
             IpAddr::V4(_) => None,
-            IpAddr::V6(v6) => Some(carried(v6)),
+            IpAddr::V6(v6) => Some(carried(v6).map(IpAddr::V4)),
         };
-        for address in inside.into_iter().flatten().map(IpAddr::V4).chain([ip]) {
+        for address in inside.into_iter().flatten().chain([ip]) {
             if is_metadata(address) {
                 return Err(Refusal::Metadata);
-            }
-            if is_never_a_host(address) {
-                return Err(Refusal::NotPublic);
             }
             if self
                 .denied
@@ -75,8 +76,9 @@ impl Policy {
 
 /// Addresses of our own cluster: a network, an address, or an address with a port.
 ///
-/// Read from text as `10.0.0.0/8`, `10.0.0.5`, `10.0.0.5:5432` or `[fd00::5]:5432`. A loopback address stands for every
-/// loopback address, because a server that listens on one usually answers on all.
+/// Read from text as `10.0.0.0/8`, `10.0.0.5`, `10.0.0.5:5432` or `[fd00::5]:5432`. A loopback
+/// address stands for every loopback address, because a server that listens on one usually answers
+/// on all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
     network: IpNet,
@@ -134,8 +136,8 @@ impl FromStr for Denied {
 #[error("not an address; write 10.0.0.0/8, 10.0.0.5, 10.0.0.5:5432 or [fd00::5]:5432")]
 pub struct InvalidDenied;
 
-/// Why an address may not be called. The text shows no address: the caller may be a tenant who must not learn what a name
-/// resolves to inside.
+/// Why an address may not be called. The text shows no address: the caller may be a tenant who must
+/// not learn what a name resolves to inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A cloud metadata service; nothing allows it.

@@ -2,13 +2,15 @@
 
 /// Whether HTTP may be sent to this port of a public address.
 ///
-/// A deny-list, because MCP servers run on any port. Not applied inside networks the operator allowed.
+/// A deny-list, because MCP servers run on any port. Not applied inside networks the operator
+/// allowed.
 pub(crate) fn speaks_http(port: u16) -> bool {
     port != 0 && FOREIGN.binary_search(&port).is_err()
 }
 
-/// Sorted. Chosen: what answers to lines of text or carries credentials (mail, shells, files, directories), and stores that
-/// are often open without a password. Left out: 9200 (Elasticsearch) and other ports where the protocol is HTTP itself.
+/// Sorted. Chosen: what answers to lines of text or carries credentials (mail, shells, files,
+/// directories), and stores that are often open without a password. Left out: 9200 (Elasticsearch)
+/// and other ports where the protocol is HTTP itself.
 const FOREIGN: [u16; 57] = [
     7,     // echo
     9,     // discard

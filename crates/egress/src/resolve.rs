@@ -2,51 +2,59 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
+    net::{IpAddr, ToSocketAddrs as _},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::Semaphore;
 
-/// Where addresses of names come from. Cloning is cheap; clones share their bound.
+/// Where addresses of names come from. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub enum Resolver {
     /// `getaddrinfo`: hosts file and name servers, as the machine is set up.
-    System(Lookups),
-    /// Answers by a test.
+    System,
+    /// Answers by a test; see [`Resolver::scripted`].
     Scripted(Script),
 }
 
 impl Resolver {
-    /// The system's resolver, with at most 256 look-ups under way. More wait, within their own deadline.
-    pub fn system() -> Self {
-        Self::System(Lookups(Arc::new(Semaphore::new(256))))
-    }
-
-    /// A resolver that asks `answer` for every look-up, so that the same name can answer differently each time (SS-07).
+    /// A resolver that asks `answer` for every look-up, so that the same name can answer
+    /// differently each time (SS-07).
     pub fn scripted(answer: impl FnMut(&str) -> io::Result<Vec<IpAddr>> + Send + 'static) -> Self {
         Self::Scripted(Script(Arc::new(Mutex::new(answer))))
     }
+}
 
+/// A resolver and the bound on look-ups under way; clones share both.
+#[derive(Debug, Clone)]
+pub(crate) struct Lookups {
+    resolver: Resolver,
+    permits: Arc<Semaphore>,
+}
+
+impl Lookups {
+    pub(crate) fn new(resolver: Resolver) -> Self {
+        Self {
+            resolver,
+            permits: Arc::new(Semaphore::new(MAX_LOOKUPS)),
+        }
+    }
+
+    /// The addresses of `name`. Beyond [`MAX_LOOKUPS`] under way, callers wait; the deadline is
+    /// theirs.
     pub(crate) async fn addresses(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        match self {
-            Self::System(lookups) => lookups.look_up(name).await,
-            Self::Scripted(script) => {
-                (script.0.lock().unwrap_or_else(PoisonError::into_inner))(name)
+        match &self.resolver {
+            Resolver::System => self.ask_system(name).await,
+            Resolver::Scripted(Script(answer)) => {
+                (answer.lock().unwrap_or_else(PoisonError::into_inner))(name)
             }
         }
     }
-}
 
-/// The bound on look-ups under way.
-#[derive(Debug, Clone)]
-pub struct Lookups(Arc<Semaphore>);
-
-impl Lookups {
-    /// `getaddrinfo` cannot be cancelled, so the permit goes with the thread: a caller that gave up still counts until its
-    /// look-up has ended.
-    async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let permit = Arc::clone(&self.0)
+    /// `getaddrinfo` cannot be cancelled, so the permit goes with the thread: a caller that gave up
+    /// still counts until its look-up has ended.
+    async fn ask_system(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
             .map_err(io::Error::other)?;
@@ -54,13 +62,16 @@ impl Lookups {
         let found = tokio::task::spawn_blocking(move || {
             let found = (name.as_str(), 0)
                 .to_socket_addrs()
-                .map(|found| found.map(|address: SocketAddr| address.ip()).collect());
+                .map(|found| found.map(|address| address.ip()).collect());
             drop(permit);
             found
         });
         found.await.map_err(io::Error::other)?
     }
 }
+
+/// Half of the threads that tokio lends one runtime for blocking work.
+const MAX_LOOKUPS: usize = 256;
 
 type Answer = dyn FnMut(&str) -> io::Result<Vec<IpAddr>> + Send;
 

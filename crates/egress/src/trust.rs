@@ -1,4 +1,5 @@
-//! Which certificates of servers are trusted: the machine's authorities, and what the operator adds.
+//! Which certificates of servers are trusted: the machine's authorities, and what the operator
+//! adds.
 
 use std::{fmt, sync::Arc};
 

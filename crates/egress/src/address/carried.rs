@@ -1,11 +1,13 @@
-//! The IPv4 addresses that an IPv6 address may carry: a translator or tunnel on the way would connect to those.
+//! The IPv4 addresses that an IPv6 address may carry: a translator or tunnel on the way would
+//! connect to those.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Every IPv4 address that a reader of this address could find in it.
 ///
-/// Mapped and compatible (RFC 4291 §2.5.5), translated (RFC 2765), NAT64 with the well-known prefix (RFC 6052) and in every
-/// layout that fits the local-use one (RFC 8215), 6to4 (RFC 3056), Teredo's server and client (RFC 4380), ISATAP (RFC 5214).
+/// Mapped and compatible (RFC 4291 §2.5.5), translated (RFC 2765), NAT64 with the well-known prefix
+/// (RFC 6052) and in every layout that fits the local-use one (RFC 8215), 6to4 (RFC 3056), Teredo's
+/// server and client (RFC 4380), ISATAP (RFC 5214).
 pub(crate) fn carried(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let s = address.segments();
     let o = address.octets();

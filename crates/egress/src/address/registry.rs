@@ -1,8 +1,9 @@
 //! The IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190), as of 2025-10.
 //!
-//! <https://www.iana.org/assignments/iana-ipv4-special-registry> and `…/iana-ipv6-special-registry`: the column *Globally
-//! Reachable*, where *N/A* counts as no. The longest prefix rules. Added: the multicast blocks, and that of IPv6 only
-//! `2000::/3` is handed out as global unicast (RFC 4291 §2.4).
+//! <https://www.iana.org/assignments/iana-ipv4-special-registry> and
+//! `…/iana-ipv6-special-registry`: the column *Globally Reachable*, where *N/A* counts as no. The
+//! longest prefix rules. Added: the multicast blocks, and that of IPv6 only `2000::/3` is handed
+//! out as global unicast (RFC 4291 §2.4).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -33,7 +34,7 @@ pub(super) fn reachable_v6(address: Ipv6Addr) -> bool {
 
 /// Block, prefix length, reach. What no block holds is ordinary unicast.
 const V4: [(Ipv4Addr, u32, Reach); 26] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8, Not),          // this network
+    (Ipv4Addr::UNSPECIFIED, 8, Not),              // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8, Not),         // private use
     (Ipv4Addr::new(100, 64, 0, 0), 10, Not),      // carrier-grade NAT
     (Ipv4Addr::new(127, 0, 0, 0), 8, Not),        // loopback
@@ -57,8 +58,8 @@ const V4: [(Ipv4Addr, u32, Reach); 26] = [
     (Ipv4Addr::new(203, 0, 113, 0), 24, Not),     // documentation
     (Ipv4Addr::new(224, 0, 0, 0), 4, Not),        // multicast
     (Ipv4Addr::new(240, 0, 0, 0), 4, Not),        // reserved
-    (Ipv4Addr::new(255, 255, 255, 255), 32, Not), // limited broadcast
-    (Ipv4Addr::new(0, 0, 0, 0), 32, Not),         // this host
+    (Ipv4Addr::BROADCAST, 32, Not),               // limited broadcast
+    (Ipv4Addr::UNSPECIFIED, 32, Not),             // this host
 ];
 
 /// Block, prefix length, reach. What no block holds is not handed out.
@@ -94,6 +95,5 @@ const V6: [(Ipv6Addr, u32, Reach); 28] = [
 ];
 
 const fn v6(segments: [u16; 8]) -> Ipv6Addr {
-    let [a, b, c, d, e, f, g, h] = segments;
-    Ipv6Addr::new(a, b, c, d, e, f, g, h)
+    Ipv6Addr::from_segments(segments)
 }

@@ -1,2 +1,48 @@
-//! Skeleton.
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+/// What can be written on the command line.
+mod args;
+
+/// The verbs, one file each.
+mod cmd;
+
+/// Where the controller is, and who we are to it.
+mod connect;
+
+/// Values too long or too secret for the command line.
+mod input;
+
+/// Lists that come in pages.
+mod page;
+
+/// Waiting until a change is live.
+mod live;
+
+/// Why a command failed: what is said, and the exit code.
+mod failure;
+
+/// The only place that prints.
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{args::Cli, failure::Failure, output::Printer};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new(cli.global.output);
+    let result = tokio::select! {
+        result = cmd::run(cli, &printer) => result,
+        _ = tokio::signal::ctrl_c() => Err(Failure::Cancelled),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.exit_code().into()
+        }
+    }
+}

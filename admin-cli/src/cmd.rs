@@ -1,0 +1,106 @@
+//! Dispatch: one file per noun or verb, each with its arguments, the request that they make, and what
+//! is printed of the answer.
+
+mod client_config;
+mod key;
+mod node;
+mod revision;
+mod server;
+mod status;
+mod tenant;
+mod token;
+mod wait;
+
+use clap::Subcommand;
+use proto::name::Slug;
+
+use crate::{args::Cli, connect::Session, failure::Failure, output::Printer};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tenants: the customers of the installation, each with public origins of its own
+    #[command(subcommand)]
+    Tenant(tenant::Verb),
+    /// Servers: the MCP servers that a tenant put behind its address
+    #[command(subcommand)]
+    Server(server::Verb),
+    /// Keys: the API keys that clients present
+    #[command(subcommand)]
+    Key(key::Verb),
+    /// Nodes: the gateway processes and the config that each runs
+    #[command(subcommand)]
+    Node(node::Verb),
+    /// Revisions: every committed change is one
+    #[command(subcommand)]
+    Revision(revision::Verb),
+    /// Tokens: what people and CI present to the admin API
+    #[command(subcommand)]
+    Token(token::Verb),
+    /// Print the `mcpServers` entry to paste into an MCP client
+    ClientConfig(client_config::ClientConfigArgs),
+    /// Wait until a revision is live on every node
+    Wait(wait::WaitForArgs),
+    /// Show the newest revision, and what each node runs and rejects
+    Status,
+}
+
+/// Runs one command.
+pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
+    let session = Session::open(&cli.global)?;
+    let result = match cli.command {
+        Command::Tenant(verb) => tenant::run(verb, &session, printer).await,
+        Command::Server(verb) => server::run(verb, &session, printer).await,
+        Command::Key(verb) => key::run(verb, &session, printer).await,
+        Command::Node(verb) => node::run(verb, &session, printer).await,
+        Command::Revision(verb) => revision::run(verb, &session, printer).await,
+        Command::Token(verb) => token::run(verb, &session, printer).await,
+        Command::ClientConfig(args) => client_config::run(args, &session, printer).await,
+        Command::Wait(args) => wait::run(args, &session, printer).await,
+        Command::Status => status::run(&session, printer).await,
+    };
+    result.map_err(|failure| failure.at(session.endpoint()))
+}
+
+/// `tenants/{tenant}`.
+fn tenant_name(tenant: &Slug) -> String {
+    format!("tenants/{tenant}")
+}
+
+/// `tenants/{tenant}/servers/{server}`.
+fn server_name(tenant: &Slug, server: &Slug) -> String {
+    format!("tenants/{tenant}/servers/{server}")
+}
+
+/// The mask of the fields that were given.
+fn mask<const N: usize>(fields: [(&str, bool); N]) -> Result<prost_types::FieldMask, Failure> {
+    let given = fields.into_iter().filter(|(_, given)| *given);
+    let paths: Vec<_> = given.map(|(path, _)| path.to_owned()).collect();
+    if paths.is_empty() {
+        return Err(Failure::Usage(
+            "give at least one field to change; --help lists them".into(),
+        ));
+    }
+    Ok(prost_types::FieldMask { paths })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    /// Parses a line as `main` would.
+    pub(super) fn command(line: &str) -> Command {
+        Cli::try_parse_from(line.split(' ')).unwrap().command
+    }
+
+    #[test]
+    fn a_mask_names_what_was_given_and_nothing_else() {
+        assert_eq!(
+            mask([("url", true), ("timeout", false)]).unwrap().paths,
+            ["url"]
+        );
+        assert!(matches!(mask([("url", false)]), Err(Failure::Usage(_))));
+    }
+}

@@ -1,0 +1,201 @@
+//! Why a command failed. Each reason has its text, which says how to mend it where we know, and its
+//! exit code; both are stable.
+
+mod flag;
+mod receipts;
+
+use std::{error::Error, fmt, io, path::PathBuf, process::ExitCode};
+
+use runtime::settings::SettingsError;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+pub(crate) use receipts::NotLive;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line is wrong in a way that its grammar does not tell.
+    #[error("{0}")]
+    Usage(String),
+    /// A file that a flag names cannot be read.
+    #[error("{flag}: cannot read {}", path.display())]
+    File {
+        flag: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// A setting cannot be used.
+    #[error("cannot read the admin token")]
+    Settings(#[source] SettingsError),
+    /// Nobody said who is calling.
+    #[error(
+        "no admin token: set ALDGATE_TOKEN_FILE or --token-file to the file that holds it, or ALDGATE_TOKEN"
+    )]
+    NoToken,
+    /// The controller answered with an error.
+    #[error("{}", Answer(_0))]
+    Call(Box<Status>),
+    /// There was no answer.
+    #[error("{} does not answer: {}", endpoint, Answer(status))]
+    Unreachable {
+        endpoint: String,
+        status: Box<Status>,
+    },
+    /// A node cannot apply the change.
+    #[error("revision {} is rejected: {_0}", _0.revision)]
+    Rejected(NotLive),
+    /// The change is made, but not live in time.
+    #[error("revision {} is not live on every node yet: {_0}", _0.revision)]
+    WaitTimedOut(NotLive),
+    /// Somebody pressed Ctrl-C.
+    #[error("cancelled; a change that was already sent is not undone")]
+    Cancelled,
+    /// The answer could not be printed.
+    #[error("cannot write to stdout")]
+    Output(#[source] io::Error),
+}
+
+/// What the process exits with. Stable; `--help` and the README list them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Failed = 1,
+    Usage = 2,
+    Cancelled = 3,
+    Auth = 4,
+    Conflict = 5,
+    Unreachable = 6,
+}
+
+impl Failure {
+    /// What the process exits with.
+    pub(crate) fn exit_code(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::File { .. } | Self::Settings(_) => Exit::Usage,
+            Self::NoToken => Exit::Auth,
+            Self::Call(status) => exit_of(status.code()),
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::WaitTimedOut(_) | Self::Cancelled => Exit::Cancelled,
+            Self::Rejected(_) | Self::Output(_) => Exit::Failed,
+        }
+    }
+
+    /// Names the endpoint, if it gave no answer.
+    pub(crate) fn at(self, endpoint: &str) -> Self {
+        match self {
+            Self::Call(status) if exit_of(status.code()) == Exit::Unreachable => {
+                Self::Unreachable {
+                    endpoint: endpoint.to_owned(),
+                    status,
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// What to do about it, where it is always the same.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Call(status) => match status.code() {
+                Code::Unauthenticated => Some(
+                    "set ALDGATE_TOKEN_FILE or ALDGATE_TOKEN to a token that this installation knows",
+                ),
+                Code::PermissionDenied => Some(
+                    "use a token of the needed role and scope; `aldgate token create` makes one",
+                ),
+                Code::Aborted => Some("read it again, and repeat the change with the new etag"),
+                _ => None,
+            },
+            Self::Unreachable { .. } => Some(
+                "check that a controller runs there, and that ALDGATE_ENDPOINT and ALDGATE_CA_FILE belong to it",
+            ),
+            Self::WaitTimedOut(_) => {
+                Some("`aldgate status` shows what each node runs; `aldgate wait` waits again")
+            }
+            Self::Rejected(_) => Some("mend the resource that is named; everything else is live"),
+            Self::Usage(_)
+            | Self::File { .. }
+            | Self::Settings(_)
+            | Self::NoToken
+            | Self::Cancelled
+            | Self::Output(_) => None,
+        }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Call(Box::new(status))
+    }
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> Self {
+        exit as Self
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(u8::from(exit))
+    }
+}
+
+fn exit_of(code: Code) -> Exit {
+    match code {
+        Code::InvalidArgument => Exit::Usage,
+        Code::Unauthenticated | Code::PermissionDenied => Exit::Auth,
+        Code::Aborted | Code::AlreadyExists => Exit::Conflict,
+        // The client's own deadline ends a call as cancelled.
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => Exit::Unreachable,
+        Code::Ok
+        | Code::Unknown
+        | Code::NotFound
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::DataLoss => Exit::Failed,
+    }
+}
+
+/// A status as people read it: the flags to mend, or else the message; and the stable reason.
+struct Answer<'a>(&'a Status);
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bad_request = self.0.get_details_bad_request();
+        let violations = bad_request.map_or_else(Vec::new, |details| details.field_violations);
+        if violations.is_empty() {
+            let message = self.0.message();
+            f.write_str(if message.is_empty() {
+                self.0.code().description()
+            } else {
+                message
+            })?;
+        }
+        for (at, violation) in violations.iter().enumerate() {
+            let line = if at == 0 { "" } else { "\n" };
+            write!(
+                f,
+                "{line}{}: {}",
+                flag::of(&violation.field),
+                violation.description
+            )?;
+        }
+        // For a failed connection the message says little; the chain says why.
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        match self.0.get_details_error_info() {
+            Some(info) if !info.reason.is_empty() => write!(f, " ({})", info.reason),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The only place that prints: data to stdout in the format asked for, messages to stderr.
+
+mod document;
+mod resource;
+mod table;
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+pub(crate) use document::Proto;
+pub(crate) use resource::{Resource, node_state, reject_line, slug};
+
+use self::document::List;
+
+use crate::{args::Format, failure::Failure};
+
+/// Prints in one format.
+pub(crate) struct Printer {
+    format: Format,
+}
+
+impl Printer {
+    /// A printer for the format.
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// One resource.
+    pub(crate) fn one<T: Resource>(&self, resource: &T) -> Result<(), Failure> {
+        self.facts(&Proto(resource), &resource.facts())
+    }
+
+    /// Resources of one kind.
+    pub(crate) fn list<T: Resource>(&self, resources: &[T]) -> Result<(), Failure> {
+        out(&match self.format {
+            Format::Table => table::of_rows(T::COLUMNS, resources.iter().map(Resource::cells)),
+            Format::Json | Format::Yaml => self.data(&List(resources)),
+        })
+    }
+
+    /// A document, and what people read of it.
+    pub(crate) fn facts(
+        &self,
+        document: &impl Serialize,
+        facts: &[(&'static str, String)],
+    ) -> Result<(), Failure> {
+        out(&match self.format {
+            Format::Table => table::of_facts(facts),
+            Format::Json | Format::Yaml => self.data(document),
+        })
+    }
+
+    /// A document, and lines of text for people.
+    pub(crate) fn text(&self, document: &impl Serialize, lines: &[String]) -> Result<(), Failure> {
+        out(&match self.format {
+            Format::Table => table::of_lines(lines),
+            Format::Json | Format::Yaml => self.data(document),
+        })
+    }
+
+    /// A document that people paste somewhere: JSON unless YAML was asked for.
+    pub(crate) fn paste(&self, document: &impl Serialize) -> Result<(), Failure> {
+        out(&match self.format {
+            Format::Table | Format::Json => document::json(document),
+            Format::Yaml => document::yaml(document),
+        })
+    }
+
+    /// That a resource was deleted by a revision.
+    pub(crate) fn deleted(&self, name: &str, revision: u64) -> Result<(), Failure> {
+        let revision = revision.to_string();
+        let line = format!("deleted {name} (revision {revision})");
+        let document = Deleted {
+            name,
+            revision: Some(revision),
+        };
+        self.text(&document, &[line])
+    }
+
+    /// That something was deleted that has no revisions.
+    pub(crate) fn gone(&self, name: &str) -> Result<(), Failure> {
+        let line = format!("deleted {name}");
+        self.text(
+            &Deleted {
+                name,
+                revision: None,
+            },
+            &[line],
+        )
+    }
+
+    /// A message beside the data.
+    #[expect(clippy::unused_self, reason = "printing is asked of the printer alone")]
+    pub(crate) fn note(&self, text: &str) {
+        // A message that cannot be written has nobody to read it.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// Why the command failed, with all its causes and what to do.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let mut text = format!("error: {failure}");
+        let mut cause = std::error::Error::source(failure);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.note(&text);
+        if let Some(remedy) = failure.remedy() {
+            self.note(&format!("fix: {remedy}"));
+        }
+    }
+
+    fn data(&self, document: &impl Serialize) -> String {
+        match self.format {
+            Format::Yaml => document::yaml(document),
+            Format::Table | Format::Json => document::json(document),
+        }
+    }
+}
+
+/// What is left of a deleted resource.
+#[derive(Serialize)]
+struct Deleted<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+}
+
+/// Writes to stdout. A reader that went away, such as `head`, has all it wanted.
+fn out(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwapOption, Cache};
 use runtime::{clock::Clock, ops::Gate, tls::Identity};
-use tokio_util::sync::CancellationToken;
 
 use self::{identity::NodeIdentity, link::Controller, snapshot::Snapshot};
 
@@ -28,8 +27,28 @@ pub mod link;
 /// Names → tenants, cheap to copy and to change.
 mod directory;
 
+/// Keeps the streams open and the replica up to date.
+mod watch;
+
+/// The lease stream on a controller's connection.
+mod lease_feed;
+
+/// What the ops port shows about config.
+mod meters;
+
+/// What this node holds, as a state machine without I/O.
+mod replica;
+
+/// A snapshot on its way in.
+mod staging;
+
+/// What controllers last said about credentials and session keys.
+mod offers;
+
 /// One resource of the stream → its runtime form, or why not.
 mod compile;
+
+pub use self::watch::run;
 
 /// The handle to the current snapshot. Clones see the same one.
 #[derive(Debug, Clone, Default)]
@@ -96,13 +115,6 @@ pub struct Gates {
     /// Opened when the controller has sent every lease it had, and each server that waited for one
     /// has it or was given up.
     pub leases: Gate,
-}
-
-/// Keeps the config stream and the lease stream open until the soft token is cancelled. Whatever
-/// happens to the controllers, the current snapshot stays.
-pub async fn run(config: Config, source: Source, gates: Gates, soft: CancellationToken) {
-    let _ = (config, source, gates);
-    soft.cancelled().await;
 }
 
 #[cfg(test)]

@@ -126,6 +126,8 @@ pub(super) enum Reason {
     UnknownEnum,
     /// A field has a value that it may not have.
     InvalidField,
+    /// The credential cannot be decrypted, or what was decrypted cannot be sent.
+    CredentialUnreadable,
     /// The lease is for another origin than the server's.
     CredentialOriginMismatch,
     /// The lease did not come in time.
@@ -135,6 +137,16 @@ pub(super) enum Reason {
 }
 
 impl Reason {
+    /// A controller's own word, if it is one.
+    pub(super) fn of_refusal(code: &str) -> Self {
+        let word = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+        if code == "CREDENTIAL_UNREADABLE" || code.is_empty() || !code.bytes().all(word) {
+            Self::CredentialUnreadable
+        } else {
+            Self::Refused(code.into())
+        }
+    }
+
     /// As it travels.
     pub(super) fn code(&self) -> &str {
         match self {
@@ -142,6 +154,7 @@ impl Reason {
             Self::UnknownKind => "UNKNOWN_KIND",
             Self::UnknownEnum => "UNKNOWN_ENUM",
             Self::InvalidField => "INVALID_FIELD",
+            Self::CredentialUnreadable => "CREDENTIAL_UNREADABLE",
             Self::CredentialOriginMismatch => "CREDENTIAL_ORIGIN_MISMATCH",
             Self::LeaseTimeout => "LEASE_TIMEOUT",
             Self::Refused(code) => code,
@@ -150,7 +163,7 @@ impl Reason {
 }
 
 /// When the server's config does not say.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(300);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Compiles what was sent. Never panics, whatever it is given.
 pub(super) fn compile(upsert: &Upsert) -> Compiled {
@@ -187,12 +200,14 @@ fn spec(name: &Name, upsert: &Upsert) -> Result<Spec, Fault> {
         (Kind::Server, StreamName::Server(tenant, uid)) => {
             let config: ServerConfig = decode(upsert)?;
             let slug = config.slug.parse().ok();
-            let spec = server((tenant, uid), config).map_err(|fault| Fault { slug, ..fault })?;
+            let spec = server((tenant, uid), &config).map_err(|fault| Fault { slug, ..fault })?;
             Ok(Spec::Server(tenant, uid, spec))
         }
-        (Kind::Key, StreamName::Key(tenant, uid)) => {
-            Ok(Spec::Key(tenant, uid, key((tenant, uid), decode(upsert)?)?))
-        }
+        (Kind::Key, StreamName::Key(tenant, uid)) => Ok(Spec::Key(
+            tenant,
+            uid,
+            key((tenant, uid), &decode(upsert)?)?,
+        )),
         _ => Err(invalid("kind")),
     }
 }
@@ -221,7 +236,7 @@ fn tenant(uid: TenantUid, config: TenantConfig) -> Result<TenantSpec, Fault> {
 
 fn server(
     (tenant, uid): (TenantUid, ServerUid),
-    config: ServerConfig,
+    config: &ServerConfig,
 ) -> Result<ServerSpec, Fault> {
     same("uid", &config.uid, uid)?;
     same("tenant_uid", &config.tenant_uid, tenant)?;
@@ -256,7 +271,7 @@ fn server(
     })
 }
 
-fn key((tenant, uid): (TenantUid, KeyUid), config: KeyConfig) -> Result<KeySpec, Fault> {
+fn key((tenant, uid): (TenantUid, KeyUid), config: &KeyConfig) -> Result<KeySpec, Fault> {
     same("uid", &config.uid, uid)?;
     same("tenant_uid", &config.tenant_uid, tenant)?;
     let slug = parsed("slug", &config.slug)?;

@@ -14,11 +14,13 @@ use super::snapshot::Tenant;
 /// others can only be there because a newer version of them was refused.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
-    parts: Box<[Arc<HashMap<Box<str>, Arc<Tenant>>>]>,
+    parts: Box<[Arc<Part>]>,
     hasher: RandomState,
     /// Who else claims a name; nearly always empty.
     rivals: HashMap<Box<str>, Vec<Arc<Tenant>>>,
 }
+
+type Part = HashMap<Box<str>, Arc<Tenant>>;
 
 /// About 1,200 entries in each part at the largest size we plan for.
 const PARTS: u64 = 256;

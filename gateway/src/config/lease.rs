@@ -10,6 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use proto::node::v1 as node;
+use url::Url;
 use zeroize::Zeroizing;
 
 /// A credential that may be sent to one origin, as a header.
@@ -55,6 +57,29 @@ impl Lease {
         })
     }
 
+    /// The lease as a controller sent it. The error says which field is at fault, never its value.
+    pub(super) fn read(sent: &node::Lease) -> Result<Self, &'static str> {
+        let name = HeaderName::from_bytes(sent.header_name.as_bytes());
+        let name = name.map_err(|_| "header_name")?;
+        let not_after = sent.not_after.map(SystemTime::try_from);
+        let not_after = not_after.and_then(Result::ok).ok_or("not_after")?;
+        let origin = Url::parse(&sent.origin).map_err(|_| "origin")?;
+        let origin = egress::Origin::of(&origin).map_err(|_| "origin")?;
+        if origin.to_string() != sent.origin {
+            return Err("origin");
+        }
+        if sent.header_value.is_empty() {
+            return Err("header_value");
+        }
+        Self::new(
+            sent.generation,
+            (name, &sent.header_value),
+            origin,
+            not_after,
+        )
+        .map_err(|_| "header_value")
+    }
+
     /// Whether it may be attached: until its time, and for the grace after it, because a controller
     /// that cannot be reached must not cost a request.
     pub fn usable(&self, now: SystemTime, grace: Duration) -> bool {
@@ -65,8 +90,9 @@ impl Lease {
     }
 
     /// The same credential for longer.
-    pub(super) fn renew(&self, not_after: SystemTime) {
-        self.not_after.store(seconds(not_after), Ordering::Relaxed);
+    pub(super) fn renew(&self, like: &Self) {
+        let not_after = like.not_after.load(Ordering::Relaxed);
+        self.not_after.store(not_after, Ordering::Relaxed);
         self.withdrawn_at.store(u64::MAX, Ordering::Relaxed);
     }
 
@@ -100,4 +126,79 @@ impl fmt::Debug for Lease {
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_usable_until_its_time_and_for_the_grace_after_it() {
+        let lease = Lease::read(&sent()).unwrap();
+        let grace = Duration::from_secs(60);
+        assert!(lease.usable(at(99), Duration::ZERO) && lease.usable(at(159), grace));
+        assert!(!lease.usable(at(100), Duration::ZERO) && !lease.usable(at(160), grace));
+
+        let renewal = node::Lease {
+            not_after: Some(at(200).into()),
+            ..sent()
+        };
+        lease.renew(&Lease::read(&renewal).unwrap());
+        assert!(lease.usable(at(259), grace) && !lease.usable(at(260), grace));
+    }
+
+    #[test]
+    fn a_withdrawn_lease_has_no_grace_unless_it_is_given_again() {
+        let lease = Lease::read(&sent()).unwrap();
+        let grace = Duration::from_secs(60);
+        lease.withdraw(at(20));
+        assert!(lease.usable(at(19), grace) && !lease.usable(at(20), grace));
+        lease.renew(&Lease::read(&sent()).unwrap());
+        assert!(lease.usable(at(20), grace));
+    }
+
+    #[test]
+    fn what_cannot_be_attached_is_named_by_its_field() {
+        let fault = |change: fn(&mut node::Lease)| {
+            let mut lease = sent();
+            change(&mut lease);
+            Lease::read(&lease).err()
+        };
+        assert_eq!(fault(|_| ()), None);
+        assert_eq!(fault(|l| l.header_name = "a b".into()), Some("header_name"));
+        assert_eq!(
+            fault(|l| l.header_value = "a\nb".into()),
+            Some("header_value")
+        );
+        assert_eq!(fault(|l| l.header_value = "".into()), Some("header_value"));
+        assert_eq!(
+            fault(|l| l.origin = "https://up.test".into()),
+            Some("origin")
+        );
+        assert_eq!(fault(|l| l.origin = "up.test".into()), Some("origin"));
+        assert_eq!(fault(|l| l.not_after = None), Some("not_after"));
+    }
+
+    #[test]
+    fn no_debug_form_shows_the_value() {
+        let lease = Lease::read(&sent()).unwrap();
+        let shown = format!("{lease:?} {:?}", lease.header_value);
+        assert!(!shown.contains("CANARY"), "{shown}");
+        assert_eq!(lease.header_value.as_bytes(), b"Bearer CANARY");
+    }
+
+    fn sent() -> node::Lease {
+        node::Lease {
+            generation: 1,
+            header_name: "Authorization".into(),
+            header_value: "Bearer CANARY".into(),
+            origin: "https://up.test:443".into(),
+            not_after: Some(at(100).into()),
+            ..Default::default()
+        }
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
 }

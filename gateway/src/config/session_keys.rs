@@ -3,6 +3,7 @@
 
 use std::{fmt, time::SystemTime};
 
+use proto::node::v1 as node;
 use seal::session::SessionCipher;
 
 /// A tenant's session keys.
@@ -28,6 +29,13 @@ impl SessionKeyring {
         Self { keys }
     }
 
+    /// The keys as a controller sent them. One that cannot be used is left out and counted.
+    pub(super) fn read(sent: &node::SessionKeys) -> (Self, usize) {
+        let keys: Vec<_> = sent.keys.iter().filter_map(SessionKey::read).collect();
+        let unusable = sent.keys.len() - keys.len();
+        (Self::new(keys), unusable)
+    }
+
     /// The cipher for a new session: the newest whose time has come and has not passed.
     pub fn sealer(&self, now: SystemTime) -> Option<&SessionCipher> {
         self.keys
@@ -43,6 +51,20 @@ impl SessionKeyring {
             .iter()
             .map(|key| &key.cipher)
             .find(|cipher| cipher.kid() == kid)
+    }
+}
+
+impl SessionKey {
+    fn read(sent: &node::SessionKey) -> Option<Self> {
+        let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if !(1..=16).contains(&sent.kid.len()) || !sent.kid.bytes().all(word) {
+            return None;
+        }
+        Some(Self {
+            cipher: SessionCipher::new(&sent.kid, sent.key.as_ref().try_into().ok()?),
+            not_before: sent.not_before?.try_into().ok()?,
+            not_after: sent.not_after?.try_into().ok()?,
+        })
     }
 }
 
@@ -77,5 +99,22 @@ mod tests {
         assert_eq!(sealer(day(20)), None);
         assert_eq!(keyring.opener("1d10").map(SessionCipher::kid), Some("1d10"));
         assert!(keyring.opener("1d9").is_none());
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_is_left_out_alone() {
+        let key = |kid: &str, length| node::SessionKey {
+            kid: kid.into(),
+            key: vec![7; length].into(),
+            not_before: Some(UNIX_EPOCH.into()),
+            not_after: Some((UNIX_EPOCH + Duration::from_secs(1)).into()),
+        };
+        let (keyring, unusable) = SessionKeyring::read(&node::SessionKeys {
+            tenant_uid: String::new(),
+            keys: vec![key("1d1", 32), key("1.d", 32), key("", 32), key("1d2", 31)],
+        });
+        assert_eq!(unusable, 3);
+        assert!(keyring.opener("1d1").is_some());
+        assert!(keyring.sealer(UNIX_EPOCH).is_some());
     }
 }

@@ -1,0 +1,472 @@
+//! What this node holds of config, as a state machine without I/O: it takes what the streams bring
+//! and gives a snapshot to serve and an acknowledgement to send. One bad resource never affects
+//! another (design.md §6). It knows nothing of connections, and readers know nothing of it: they
+//! see finished snapshots only.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use proto::{
+    digest::SetDigest,
+    id::{ServerUid, TenantUid},
+    name::StreamName,
+    node::v1::WatchLeasesResponse,
+    sync::v1::{Ack, Cursor, Delta, Digest, Reject, reject::Severity},
+};
+
+use self::{
+    server::{LEASE_PATIENCE, ServerRecord, Serving},
+    tenant::TenantRecord,
+};
+use super::{
+    compile::{Compiled, Fault, Name, Reason, Spec, compile},
+    offers::{News, Offers},
+    snapshot::{Change, Snapshot},
+};
+
+/// The versions of one server, and the pairing with its credential.
+mod server;
+
+/// A tenant with what it has.
+mod tenant;
+
+/// The state.
+#[derive(Debug, Default)]
+pub(super) struct Replica {
+    /// Up to where everything was received; zero before the first snapshot.
+    cursor: Cursor,
+    digest: SetDigest,
+    tenants: HashMap<TenantUid, TenantRecord>,
+    /// Resources whose names say nothing to us, at their revisions. They count in the digest.
+    strangers: HashMap<Box<str>, u64>,
+    /// Where each server is, because lease messages name the server only.
+    homes: HashMap<ServerUid, TenantUid>,
+    offers: Offers,
+    rejects: BTreeMap<Name, Reject>,
+    waiting: HashSet<(TenantUid, ServerUid)>,
+    /// Tenants whose aggregate is not what their records say.
+    dirty: HashSet<TenantUid>,
+    snapshot: Arc<Snapshot>,
+}
+
+/// The delta does not start where this node stands: something was lost on the way.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the delta covers ({from}, {to}], but this node stands at {cursor}")]
+pub(super) struct Gap {
+    from: u64,
+    to: u64,
+    cursor: u64,
+}
+
+/// How the state of a controller compares with ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// The same.
+    Equal,
+    /// It is of another moment, so nothing can be said.
+    Elsewhere,
+    /// Of the same moment and not the same.
+    Diverged,
+}
+
+/// Whether the controller has said all that it knew when the lease stream began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leases {
+    /// There is more to come, or this was after it.
+    More,
+    /// This was the end of it.
+    CaughtUp,
+}
+
+/// How long a credential that was taken back may still be used, because the config that goes with
+/// that comes on another stream.
+const WITHDRAWAL_OVERLAP: Duration = Duration::from_secs(10);
+
+/// How many rejects one acknowledgement lists. It then reaches only as far as the list.
+const MAX_REJECTS: usize = 1000;
+
+impl Replica {
+    /// Up to where everything was received; zero before the first snapshot.
+    pub(super) fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// What is held, as an order-free hash.
+    pub(super) fn digest(&self) -> Digest {
+        Digest {
+            at: Some(self.cursor),
+            count: self.digest.count(),
+            sum: self.digest.sum().to_vec().into(),
+        }
+    }
+
+    /// Whether there is a complete snapshot.
+    pub(super) fn is_complete(&self) -> bool {
+        self.cursor != Cursor::default()
+    }
+
+    /// Applies a delta that starts where this node stands. Nothing is changed if it does not.
+    pub(super) fn apply(&mut self, delta: &Delta, now: Instant) -> Result<(), Gap> {
+        let Delta { from, to, .. } = *delta;
+        let cursor = self.cursor.revision;
+        if !self.is_complete() || from != cursor || to < from {
+            return Err(Gap { from, to, cursor });
+        }
+        let mut upserts: Vec<_> = delta.upserts.iter().map(compile).collect();
+        upserts.sort_by_key(|upsert| upsert.revision);
+        // Oldest first, so that a resource that was made anew ends up present, and a removed one gone.
+        let mut tombstones: Vec<_> = delta.tombstones.iter().collect();
+        tombstones.sort_by_key(|tombstone| tombstone.revision);
+        let mut tombstones = tombstones.into_iter().peekable();
+        for upsert in upserts {
+            while let Some(gone) = tombstones.next_if(|gone| gone.revision <= upsert.revision) {
+                self.remove(&Name::from(gone.name.as_str()), gone.revision);
+            }
+            if self
+                .held(&upsert.name)
+                .is_none_or(|held| held < upsert.revision)
+            {
+                self.put(upsert, now);
+            }
+        }
+        for gone in tombstones {
+            self.remove(&Name::from(gone.name.as_str()), gone.revision);
+        }
+        self.cursor.revision = to;
+        Ok(())
+    }
+
+    /// Replaces everything held by a complete snapshot. What served before a version that turns out
+    /// to be bad, and leases and gauges, are kept.
+    pub(super) fn replace(&mut self, all: Vec<Compiled>, at: Cursor, now: Instant) {
+        let names: HashSet<&Name> = all.iter().map(|resource| &resource.name).collect();
+        let gone: Vec<_> = self.names().filter(|name| !names.contains(name)).collect();
+        for name in gone {
+            self.remove(&name, u64::MAX);
+        }
+        for resource in all {
+            self.put(resource, now);
+        }
+        self.cursor = at;
+    }
+
+    /// A new lease stream begins: it will mention everything that still holds.
+    pub(super) fn begin_leases(&mut self) {
+        self.offers.begin();
+    }
+
+    /// Takes in one message of the lease stream.
+    pub(super) fn hear(&mut self, message: WatchLeasesResponse, wall: SystemTime) -> Leases {
+        match self.offers.hear(message) {
+            News::Nothing => {}
+            News::CaughtUp => return Leases::CaughtUp,
+            News::Offer(server) => self.settle(server),
+            News::Withdrawn(server) => {
+                if let Some(record) = self.server_mut(server) {
+                    record.withdraw(wall + WITHDRAWAL_OVERLAP);
+                }
+            }
+            News::Sessions(tenant) => {
+                self.dirty.insert(tenant);
+            }
+        }
+        Leases::More
+    }
+
+    /// When the next version that waits for its lease is given up.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let since = self.waits().map(|wait| wait.since).min()?;
+        Some(since + LEASE_PATIENCE)
+    }
+
+    /// Reports versions whose leases did not come in time. They still go live when those come.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let late = |record: &ServerRecord| {
+            let wait = record.wait();
+            wait.is_some_and(|wait| wait.since + LEASE_PATIENCE <= now)
+        };
+        for id in self.waiting.clone() {
+            if let Some(record) = self.record_mut(id).filter(|record| late(record)) {
+                record.lose_patience();
+                self.note_server(id);
+            }
+        }
+    }
+
+    /// How many versions wait for their leases.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many tenants have changed since the last snapshot.
+    pub(super) fn changed_tenants(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// What is not live as sent.
+    pub(super) fn rejects(&self) -> impl ExactSizeIterator<Item = &Reject> {
+        self.rejects.values()
+    }
+
+    /// The snapshot to serve, with everything that changed since the last call.
+    pub(super) fn snapshot(&mut self) -> Option<Arc<Snapshot>> {
+        if !self.is_complete() {
+            return None;
+        }
+        let dirty = std::mem::take(&mut self.dirty);
+        let changes: Vec<_> = dirty
+            .into_iter()
+            .filter_map(|uid| self.renew(uid))
+            .collect();
+        let snapshot = Arc::make_mut(&mut self.snapshot);
+        snapshot.exchange(self.cursor.revision, &changes);
+        Some(Arc::clone(&self.snapshot))
+    }
+
+    /// The acknowledgement to send: how far everything is live, and what is not.
+    pub(super) fn ack(&self) -> Ack {
+        let mut applied = self.cursor.revision;
+        if let Some(oldest) = self.waits().map(|wait| wait.from).min() {
+            applied = applied.min(oldest.saturating_sub(1));
+        }
+        let mut rejects: Vec<_> = self.rejects.values().collect();
+        rejects.sort_by_key(|reject| reject.revision);
+        if let Some(unlisted) = rejects.get(MAX_REJECTS) {
+            applied = applied.min(unlisted.revision.saturating_sub(1));
+            rejects.truncate(MAX_REJECTS);
+        }
+        Ack {
+            applied: Some(Cursor {
+                revision: applied,
+                ..self.cursor
+            }),
+            rejects: rejects.into_iter().cloned().collect(),
+            digest: Some(self.digest()),
+        }
+    }
+
+    /// Compares a controller's digest with ours.
+    pub(super) fn compare(&self, theirs: &Digest) -> Comparison {
+        let ours = self.digest();
+        if theirs.at != ours.at {
+            Comparison::Elsewhere
+        } else if *theirs == ours {
+            Comparison::Equal
+        } else {
+            Comparison::Diverged
+        }
+    }
+
+    fn put(&mut self, resource: Compiled, now: Instant) {
+        let Compiled {
+            name,
+            revision,
+            outcome,
+        } = resource;
+        self.count_out(&name);
+        self.digest.add(&name.to_string(), revision);
+        match outcome {
+            Ok(Spec::Tenant(tenant, spec)) => {
+                self.tenant_mut(tenant).put_own(revision, Some(spec));
+            }
+            Ok(Spec::Key(tenant, key, spec)) => {
+                self.tenant_mut(tenant).put_key(key, revision, Some(spec));
+            }
+            Ok(Spec::Server(tenant, server, spec)) => {
+                self.base(tenant, server).accept(revision, spec, now);
+                return self.settle(server);
+            }
+            Err(fault) => return self.put_fault(name, revision, fault),
+        }
+        self.rejects.remove(&name);
+    }
+
+    fn put_fault(&mut self, name: Name, revision: u64, fault: Fault) {
+        let Name::Known(known) = name else {
+            let reject = reject(&name, revision, (&fault.reason, &fault.detail, 0));
+            self.rejects.insert(name.clone(), reject);
+            if let Name::Strange(text) = name {
+                self.strangers.insert(text, revision);
+            }
+            return;
+        };
+        let serving = match known {
+            StreamName::Tenant(tenant) => {
+                let record = self.tenant_mut(tenant);
+                record.put_own(revision, None);
+                let good = record.own.as_ref().and_then(|own| own.good.as_ref());
+                good.map_or(0, |(revision, _)| *revision)
+            }
+            StreamName::Key(tenant, key) => {
+                self.tenant_mut(tenant).put_key(key, revision, None);
+                0
+            }
+            StreamName::Server(tenant, server) => {
+                self.base(tenant, server).refuse(revision, fault);
+                return self.note_server((tenant, server));
+            }
+        };
+        let reject = reject(&name, revision, (&fault.reason, &fault.detail, serving));
+        self.rejects.insert(name, reject);
+    }
+
+    /// Removes a resource unless what is held is newer.
+    fn remove(&mut self, name: &Name, revision: u64) {
+        if self.held(name).is_none_or(|held| held > revision) {
+            return;
+        }
+        self.count_out(name);
+        self.rejects.remove(name);
+        match *name {
+            Name::Strange(ref text) => {
+                self.strangers.remove(text);
+            }
+            Name::Known(StreamName::Tenant(tenant)) => self.tenant_mut(tenant).own = None,
+            Name::Known(StreamName::Key(tenant, key)) => {
+                self.tenant_mut(tenant).keys.remove(&key);
+            }
+            Name::Known(StreamName::Server(tenant, server)) => {
+                self.tenant_mut(tenant).servers.remove(&server);
+                self.waiting.remove(&(tenant, server));
+                if self.homes.get(&server) == Some(&tenant) {
+                    self.homes.remove(&server);
+                }
+            }
+        }
+    }
+
+    /// Pairs a server's versions with the last word about its credential.
+    fn settle(&mut self, server: ServerUid) {
+        let Some(&tenant) = self.homes.get(&server) else {
+            return;
+        };
+        let offer = self.offers.credential(server);
+        let record = self.tenants.get_mut(&tenant);
+        let record = record.and_then(|tenant| tenant.servers.get_mut(&server));
+        let Some(record) = record else { return };
+        if record.pair((tenant, server), offer) == Serving::Changed {
+            self.dirty.insert(tenant);
+        }
+        self.note_server((tenant, server));
+    }
+
+    /// Brings the lists of waits and rejects up to date with a server's record.
+    fn note_server(&mut self, id: (TenantUid, ServerUid)) {
+        let Some(record) = self.record_mut(id) else {
+            return;
+        };
+        let name = Name::Known(StreamName::Server(id.0, id.1));
+        let (held, waits) = (record.held, record.wait().is_some());
+        let reject = record.trouble().map(|trouble| reject(&name, held, trouble));
+        if waits {
+            self.waiting.insert(id);
+        } else {
+            self.waiting.remove(&id);
+        }
+        match reject {
+            Some(reject) => self.rejects.insert(name, reject),
+            None => self.rejects.remove(&name),
+        };
+    }
+
+    /// A tenant's aggregate made anew; none if there was none and is none.
+    fn renew(&mut self, uid: TenantUid) -> Option<Change> {
+        let record = self.tenants.get_mut(&uid)?;
+        let old = record.live.take();
+        record.live = record.assemble(self.offers.sessions(uid));
+        let new = record.live.clone();
+        if record.is_empty() {
+            self.tenants.remove(&uid);
+            self.offers.forget(uid);
+        }
+        (old.is_some() || new.is_some()).then_some((old, new))
+    }
+
+    /// The revision at which a resource is held.
+    fn held(&self, name: &Name) -> Option<u64> {
+        let tenant = |uid| self.tenants.get(uid);
+        match name {
+            Name::Strange(text) => self.strangers.get(text).copied(),
+            Name::Known(StreamName::Tenant(uid)) => Some(tenant(uid)?.own.as_ref()?.held),
+            Name::Known(StreamName::Key(uid, key)) => Some(tenant(uid)?.keys.get(key)?.held),
+            Name::Known(StreamName::Server(uid, server)) => {
+                Some(tenant(uid)?.servers.get(server)?.held)
+            }
+        }
+    }
+
+    /// The names of everything held.
+    fn names(&self) -> impl Iterator<Item = Name> {
+        let strangers = self.strangers.keys().cloned().map(Name::Strange);
+        let known = self.tenants.iter().flat_map(|(&uid, tenant)| {
+            let own = tenant.own.iter().map(move |_| StreamName::Tenant(uid));
+            let servers = tenant.servers.keys();
+            let servers = servers.map(move |&server| StreamName::Server(uid, server));
+            let keys = tenant
+                .keys
+                .keys()
+                .map(move |&key| StreamName::Key(uid, key));
+            own.chain(servers).chain(keys).map(Name::Known)
+        });
+        strangers.chain(known)
+    }
+
+    fn count_out(&mut self, name: &Name) {
+        if let Some(held) = self.held(name) {
+            self.digest.remove(&name.to_string(), held);
+        }
+    }
+
+    /// A tenant's record, about to change.
+    fn tenant_mut(&mut self, uid: TenantUid) -> &mut TenantRecord {
+        self.dirty.insert(uid);
+        self.tenants.entry(uid).or_default()
+    }
+
+    /// A server's record, about to change.
+    fn base(&mut self, tenant: TenantUid, server: ServerUid) -> &mut ServerRecord {
+        self.homes.insert(server, tenant);
+        let servers = &mut self.tenant_mut(tenant).servers;
+        servers.entry(server).or_insert_with(ServerRecord::new)
+    }
+
+    fn server_mut(&mut self, server: ServerUid) -> Option<&mut ServerRecord> {
+        let tenant = *self.homes.get(&server)?;
+        self.record_mut((tenant, server))
+    }
+
+    fn record_mut(
+        &mut self,
+        (tenant, server): (TenantUid, ServerUid),
+    ) -> Option<&mut ServerRecord> {
+        self.tenants.get_mut(&tenant)?.servers.get_mut(&server)
+    }
+
+    fn waits(&self) -> impl Iterator<Item = server::Wait> {
+        self.waiting.iter().filter_map(|(tenant, server)| {
+            let tenant = self.tenants.get(tenant)?;
+            tenant.servers.get(server)?.wait()
+        })
+    }
+}
+
+fn reject(name: &Name, revision: u64, trouble: (&Reason, &str, u64)) -> Reject {
+    let (reason, detail, serving_revision) = trouble;
+    // A version that serves although its credential was refused since is odd, not refused.
+    let severity = if serving_revision == revision {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    Reject {
+        resource: name.to_string(),
+        revision,
+        serving_revision,
+        reason: reason.code().to_owned(),
+        detail: detail.to_owned(),
+        severity: severity.into(),
+    }
+}

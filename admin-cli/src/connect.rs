@@ -109,6 +109,11 @@ fn channel(endpoint: &str, ca_file: &Path) -> Result<Channel, Failure> {
         path: ca_file.into(),
         source,
     })?;
+    if !ca.windows(PEM_MARK.len()).any(|part| part == PEM_MARK) {
+        return Err(Failure::Usage(
+            "--ca-file: holds no certificate in PEM form".into(),
+        ));
+    }
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca));
     let endpoint = Endpoint::from_shared(endpoint.to_owned())
         .map_err(|_| Failure::Usage("--endpoint: not a URL such as https://127.0.0.1:9443".into()))?
@@ -135,6 +140,7 @@ fn bearer(token: &SecretString) -> Result<MetadataValue<Ascii>, Failure> {
     Ok(value)
 }
 
+const PEM_MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 /// A page of servers may carry a mebibyte of tool definitions each.
 const LARGEST_ANSWER: usize = 128 << 20;

@@ -4,7 +4,7 @@
 mod flag;
 mod receipts;
 
-use std::{error::Error, fmt, io, path::PathBuf, process::ExitCode};
+use std::{error::Error as _, fmt, io, iter, path::PathBuf, process::ExitCode};
 
 use runtime::settings::SettingsError;
 use tonic::{Code, Status};
@@ -168,31 +168,29 @@ impl fmt::Display for Answer<'_> {
         let bad_request = self.0.get_details_bad_request();
         let violations = bad_request.map_or_else(Vec::new, |details| details.field_violations);
         if violations.is_empty() {
-            let message = self.0.message();
-            f.write_str(if message.is_empty() {
-                self.0.code().description()
-            } else {
-                message
-            })?;
+            self.write_message(f)?;
         }
         for (at, violation) in violations.iter().enumerate() {
             let line = if at == 0 { "" } else { "\n" };
-            write!(
-                f,
-                "{line}{}: {}",
-                flag::of(&violation.field),
-                violation.description
-            )?;
-        }
-        // For a failed connection the message says little; the chain says why.
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
+            let flag = flag::of(&violation.field);
+            write!(f, "{line}{flag}: {}", violation.description)?;
         }
         match self.0.get_details_error_info() {
             Some(info) if !info.reason.is_empty() => write!(f, " ({})", info.reason),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Answer<'_> {
+    fn write_message(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Of a failed connection only the innermost cause says something, and the others repeat it.
+        if let Some(cause) = iter::successors(self.0.source(), |cause| (*cause).source()).last() {
+            return write!(f, "{cause}");
+        }
+        match self.0.message() {
+            "" => f.write_str(self.0.code().description()),
+            message => f.write_str(message),
         }
     }
 }

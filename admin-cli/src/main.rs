@@ -35,6 +35,9 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = Printer::new(cli.global.output);
     let result = tokio::select! {
+        // The command first: until it waits for an answer, Ctrl-C simply ends the process, also while
+        // stdin is read.
+        biased;
         result = cmd::run(cli, &printer) => result,
         _ = tokio::signal::ctrl_c() => Err(Failure::Cancelled),
     };

@@ -103,7 +103,9 @@ impl Failure {
                 Code::PermissionDenied => Some(
                     "use a token of the needed role and scope; `aldgate token create` makes one",
                 ),
-                Code::Aborted => Some("read it again, and repeat the change with the new etag"),
+                Code::Aborted => {
+                    Some("somebody changed it meanwhile: read it again, and repeat the change")
+                }
                 _ => None,
             },
             Self::Unreachable { .. } => Some(
@@ -175,10 +177,14 @@ impl fmt::Display for Answer<'_> {
             let flag = flag::of(&violation.field);
             write!(f, "{line}{flag}: {}", violation.description)?;
         }
-        match self.0.get_details_error_info() {
-            Some(info) if !info.reason.is_empty() => write!(f, " ({})", info.reason),
-            _ => Ok(()),
+        if let Some(info) = self.0.get_details_error_info() {
+            write!(f, " ({})", info.reason)?;
         }
+        // The controller's log tells more under this id.
+        if let Some(info) = self.0.get_details_request_info() {
+            write!(f, ", correlation id {}", info.request_id)?;
+        }
+        Ok(())
     }
 }
 

@@ -68,7 +68,16 @@ fn other_errors_show_message_and_reason() {
     let status = Status::with_error_details(Code::Aborted, "the server has changed", details);
     let failure = Failure::from(status).at("https://127.0.0.1:1");
     insta::assert_snapshot!(failure.to_string(), @"the server has changed (ETAG_MISMATCH)");
-    insta::assert_snapshot!(failure.remedy().unwrap(), @"read it again, and repeat the change with the new etag");
+    insta::assert_snapshot!(failure.remedy().unwrap(), @"somebody changed it meanwhile: read it again, and repeat the change");
+}
+
+#[test]
+fn an_inner_failure_shows_where_the_log_tells_more() {
+    let mut details = ErrorDetails::with_error_info("INTERNAL", "aldgate", HashMap::new());
+    details.set_request_info("0190b7c2", "");
+    let status =
+        Status::with_error_details(Code::Internal, "the database could not do it", details);
+    insta::assert_snapshot!(Failure::from(status).to_string(), @"the database could not do it (INTERNAL), correlation id 0190b7c2");
 }
 
 #[test]

@@ -203,16 +203,19 @@ impl Session {
         }
     }
 
-    /// Takes a cumulative ack.
+    /// Takes a cumulative ack. What it says is live can lag behind what was received, for as long as
+    /// a resource waits for its lease; the digest tells what was received, and that is what makes
+    /// room for more frames.
     pub fn hear(&mut self, ack: &v1::Ack, state: &State) -> Heard {
-        let applied = ack.applied.map(Cursor::from).unwrap_or_default();
+        let digest_at = ack.digest.as_ref().and_then(|digest| digest.at);
         // Before a snapshot is applied, a node may still speak of what it held before.
-        if applied.epoch == self.epoch {
-            if applied.revision > self.sent {
-                return Heard::Impossible;
-            }
-            self.unacked.retain(|&to| to > applied.revision);
+        let ours = |cursor: &v1::Cursor| cursor.epoch == self.epoch;
+        let said = ack.applied.into_iter().chain(digest_at).filter(ours);
+        let received = said.map(|cursor| cursor.revision).max().unwrap_or_default();
+        if received > self.sent {
+            return Heard::Impossible;
         }
+        self.unacked.retain(|&to| to > received);
         let diverged = ack
             .digest
             .as_ref()

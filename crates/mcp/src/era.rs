@@ -124,8 +124,8 @@ fn modern(message: &Message, headers: &HeaderMap, header: Option<&[u8]>) -> Resu
     if !missing.is_empty() && (request || message.claim() == Claim::Malformed) {
         return Err(Reason::Envelope { missing });
     }
-    mirror::check_version(message, header)?;
-    mirror::check_method(message, headers)?;
+    let standard = mirror::Standard::read(headers, header)?;
+    standard.check_equal(message)?;
     let version = message
         .protocol_version()
         .or_else(|| std::str::from_utf8(header?).ok())
@@ -135,7 +135,7 @@ fn modern(message: &Message, headers: &HeaderMap, header: Option<&[u8]>) -> Resu
             requested: clip(version),
         });
     }
-    mirror::check_presence(message, headers)?;
+    standard.check_presence(message)?;
     if message.method() == "initialize" {
         return Err(Reason::NoHandshake);
     }

@@ -89,37 +89,45 @@ pub(crate) fn single<'a>(
     Ok(first.map(trim))
 }
 
-/// The version header, if any, equals the claim, if any.
-pub(crate) fn check_version(message: &Message, header: Option<&[u8]>) -> Result<(), Reason> {
-    match (message.protocol_version(), header) {
-        (Some(claim), Some(header)) if claim.as_bytes() != header => Err(mismatch(&VERSION)),
-        _ => Ok(()),
-    }
+/// The headers that every modern request has, each at most once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standard<'a> {
+    version: Option<&'a [u8]>,
+    method: Option<&'a [u8]>,
 }
 
-/// `Mcp-Method`, if any, equals the method.
-pub(crate) fn check_method(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
-    match single(headers, &METHOD)? {
-        Some(header) if header != message.method().as_bytes() => Err(mismatch(&METHOD)),
-        _ => Ok(()),
+impl<'a> Standard<'a> {
+    /// `version` is the version header, read before.
+    pub(crate) fn read(headers: &'a HeaderMap, version: Option<&'a [u8]>) -> Result<Self, Reason> {
+        Ok(Self {
+            version,
+            method: single(headers, &METHOD)?,
+        })
     }
-}
 
-/// A request has the headers that every request must have.
-pub(crate) fn check_presence(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
-    let missing =
-        |name: &HeaderName| message.kind() == Kind::Request && !headers.contains_key(name);
-    if missing(&VERSION) {
-        return Err(Reason::MissingHeader {
-            header: "MCP-Protocol-Version",
-        });
+    /// Those that are there equal the claim and the method.
+    pub(crate) fn check_equal(&self, message: &Message) -> Result<(), Reason> {
+        match (message.protocol_version(), self.version) {
+            (Some(claim), Some(header)) if claim.as_bytes() != header => {
+                return Err(mismatch(&VERSION));
+            }
+            _ => {}
+        }
+        match self.method {
+            Some(header) if header != message.method().as_bytes() => Err(mismatch(&METHOD)),
+            _ => Ok(()),
+        }
     }
-    if missing(&METHOD) {
-        return Err(Reason::MissingHeader {
-            header: "Mcp-Method",
-        });
+
+    /// Both are there, if the message is a request.
+    pub(crate) fn check_presence(&self, message: &Message) -> Result<(), Reason> {
+        let header = match (message.kind(), self.version, self.method) {
+            (Kind::Request, None, _) => "MCP-Protocol-Version",
+            (Kind::Request, Some(_), None) => "Mcp-Method",
+            _ => return Ok(()),
+        };
+        Err(Reason::MissingHeader { header })
     }
-    Ok(())
 }
 
 fn compare(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
@@ -127,9 +135,9 @@ fn compare(message: &Message, headers: &HeaderMap) -> Result<(), Reason> {
     if !era::is_modern(message, version) {
         return Ok(());
     }
-    check_version(message, version)?;
-    check_method(message, headers)?;
-    check_presence(message, headers)?;
+    let standard = Standard::read(headers, version)?;
+    standard.check_equal(message)?;
+    standard.check_presence(message)?;
     check_name(message, headers)?;
     for (name, _) in params(headers) {
         let value = single(headers, name)?.unwrap_or_default();
@@ -207,4 +215,4 @@ fn shown(name: &HeaderName) -> Cow<'static, str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -80,6 +80,23 @@ const REQUESTS: &[(&str, Option<Subject>)] = &[
     ("roots/list", None),
 ];
 
+/// Those of clients and servers, of every version.
+const NOTIFICATIONS: &[&str] = &[
+    "notifications/cancelled",
+    "notifications/elicitation/complete",
+    "notifications/initialized",
+    "notifications/message",
+    "notifications/progress",
+    "notifications/prompts/list_changed",
+    "notifications/resources/list_changed",
+    "notifications/resources/updated",
+    "notifications/roots/list_changed",
+    "notifications/subscriptions/acknowledged",
+    "notifications/tasks",
+    "notifications/tasks/status",
+    "notifications/tools/list_changed",
+];
+
 /// Longer names are none that anybody defined.
 const LONGEST: usize = 128;
 
@@ -89,18 +106,19 @@ impl Method {
         if let Some(&(name, subject)) = REQUESTS.iter().find(|(known, _)| *known == name) {
             return Some(Self::Known { name, subject });
         }
-        if name.starts_with("notifications/") && is_well_formed(name) {
+        let known = REQUESTS.iter().map(|(known, _)| known).chain(NOTIFICATIONS);
+        let variant = known
+            .copied()
+            .any(|known| is_variant(name.as_bytes(), known));
+        if variant || !is_well_formed(name) {
+            return None;
+        }
+        let (namespace, _) = name.split_once('/')?;
+        if namespace == "notifications" {
             return Some(Self::Notification);
         }
-        let variant = REQUESTS
-            .iter()
-            .any(|(known, _)| is_variant(name.as_bytes(), known));
-        // The namespace itself, in another case, would be read as a notification by a folding parser.
-        let namespace = name
-            .split('/')
-            .next()
-            .is_some_and(|first| is_variant(first.as_bytes(), "notifications"));
-        (!variant && !namespace && is_well_formed(name)).then_some(Self::Unknown)
+        // The namespace in another case would be a notification to a folding parser.
+        (!is_variant(namespace.as_bytes(), "notifications")).then_some(Self::Unknown)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{json::clip, rejection::Reason};
 
 /// Every key of a JSON-RPC message.
-pub(super) const ENVELOPE: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
+const ENVELOPE: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
 
 /// The keys of `params` in all methods we know, in every version.
 const PARAMS: &[&str] = &[
@@ -52,14 +52,17 @@ pub(super) fn check_meta(key: &[u8]) -> Result<(), Reason> {
 
 /// Refuses a key of the envelope that is none: as a variant, or as unknown.
 pub(super) fn check_envelope(key: &[u8]) -> Result<(), Reason> {
-    check(key, ENVELOPE)?;
     if ENVELOPE.iter().any(|known| known.as_bytes() == key) {
         return Ok(());
     }
+    check(key, ENVELOPE)?;
     Err(Reason::EnvelopeKey { key: shown(key) })
 }
 
 fn check(key: &[u8], known: &'static [&'static str]) -> Result<(), Reason> {
+    if known.iter().any(|known| known.as_bytes() == key) {
+        return Ok(());
+    }
     match known.iter().find(|known| is_variant(key, known)) {
         None => Ok(()),
         Some(known) => Err(Reason::KeyVariant {
@@ -72,6 +75,9 @@ fn check(key: &[u8], known: &'static [&'static str]) -> Result<(), Reason> {
 /// Whether `key` differs from `known` but folds to the same, by ASCII case or by the few letters beyond ASCII that
 /// Go (ſ, K) and Java (ı, İ) fold into it.
 pub(super) fn is_variant(key: &[u8], known: &str) -> bool {
+    if key.is_ascii() {
+        return key.eq_ignore_ascii_case(known.as_bytes()) && key != known.as_bytes();
+    }
     let mut rest = key;
     for want in known.bytes() {
         let (letter, width) = match rest {
@@ -86,7 +92,7 @@ pub(super) fn is_variant(key: &[u8], known: &str) -> bool {
         }
         rest = &rest[width..];
     }
-    rest.is_empty() && key != known.as_bytes()
+    rest.is_empty()
 }
 
 fn shown(key: &[u8]) -> Box<str> {

@@ -43,10 +43,10 @@ pub(crate) enum Failure {
         status: Box<Status>,
     },
     /// A node cannot apply the change.
-    #[error("revision {} is rejected: {_0}", _0.revision)]
+    #[error("revision {} is rejected:{_0}", _0.revision)]
     Rejected(NotLive),
     /// The change is made, but not live in time.
-    #[error("revision {} is not live on every node yet: {_0}", _0.revision)]
+    #[error("revision {} is not live on every node yet:{_0}", _0.revision)]
     WaitTimedOut(NotLive),
     /// Somebody pressed Ctrl-C.
     #[error("cancelled; a change that was already sent is not undone")]
@@ -83,12 +83,10 @@ impl Failure {
     /// Names the endpoint, if it gave no answer.
     pub(crate) fn at(self, endpoint: &str) -> Self {
         match self {
-            Self::Call(status) if exit_of(status.code()) == Exit::Unreachable => {
-                Self::Unreachable {
-                    endpoint: endpoint.to_owned(),
-                    status,
-                }
-            }
+            Self::Call(status) if is_silence(&status) => Self::Unreachable {
+                endpoint: endpoint.to_owned(),
+                status,
+            },
             other => other,
         }
     }
@@ -105,6 +103,9 @@ impl Failure {
                 ),
                 Code::Aborted => {
                     Some("somebody changed it meanwhile: read it again, and repeat the change")
+                }
+                Code::Unavailable | Code::DeadlineExceeded => {
+                    Some("the controller runs but cannot do it now; try again")
                 }
                 _ => None,
             },
@@ -141,6 +142,11 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(u8::from(exit))
     }
+}
+
+/// Whether nobody answered. A controller that cannot do what was asked gives its reason.
+fn is_silence(status: &Status) -> bool {
+    exit_of(status.code()) == Exit::Unreachable && status.get_details_error_info().is_none()
 }
 
 fn exit_of(code: Code) -> Exit {

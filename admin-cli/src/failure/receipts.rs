@@ -33,7 +33,7 @@ impl fmt::Display for NotLive {
             .filter(|receipt| receipt.state() != State::Applied)
             .peekable();
         if pending.peek().is_none() {
-            return f.write_str(&self.message);
+            return write!(f, " {}", self.message);
         }
         for receipt in pending {
             write!(f, "\n  {}: ", receipt.node)?;

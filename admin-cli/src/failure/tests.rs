@@ -88,6 +88,16 @@ fn an_endpoint_that_gives_no_answer_is_named() {
 }
 
 #[test]
+fn a_controller_that_gives_its_reason_is_not_called_silent() {
+    let details = ErrorDetails::with_error_info("DATABASE_UNAVAILABLE", "aldgate", HashMap::new());
+    let status =
+        Status::with_error_details(Code::Unavailable, "the database could not do it", details);
+    let failure = Failure::from(status).at("https://127.0.0.1:1");
+    insta::assert_snapshot!(failure.to_string(), @"the database could not do it (DATABASE_UNAVAILABLE)");
+    assert_eq!(u8::from(failure.exit_code()), 6);
+}
+
+#[test]
 fn a_failed_wait_lists_the_nodes_in_the_way() {
     let reject = Reject {
         resource: "tenants/acme/servers/files".into(),
@@ -105,7 +115,7 @@ fn a_failed_wait_lists_the_nodes_in_the_way() {
     };
     let failure = Failure::Rejected(NotLive::read(17, &with_detail(&answer)));
     insta::assert_snapshot!(failure.to_string(), @r"
-    revision 17 is rejected: 
+    revision 17 is rejected:
       nodes/gw-2: runs revision 15
       nodes/gw-3: cannot apply tenants/acme/servers/files: the credential cannot be opened (CREDENTIAL_UNREADABLE)
     ");

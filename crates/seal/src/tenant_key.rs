@@ -41,6 +41,12 @@ impl TenantKey {
         derive(&purpose, b"", &format!("aldgate/v1/session/{day}"))
     }
 
+    /// The key of the fingerprints that tell two stored secrets apart: without it a fingerprint
+    /// says nothing about a guessed secret.
+    pub fn fingerprint_key(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.purpose("cred"), b"", "aldgate/v1/fingerprint")
+    }
+
     /// The key from which those of one purpose are derived.
     pub(crate) fn purpose(&self, purpose: &str) -> Secret {
         derive(&self.bytes, b"", &format!("aldgate/v1/purpose/{purpose}"))

@@ -6,6 +6,58 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
+use crate::{error::Error, policy::Permit};
+
+/// How much may be open at once, on this node.
+#[derive(Debug, Clone)]
+pub struct LimitSettings {
+    /// Calls in flight per principal.
+    pub inflight_per_principal: u32,
+    /// Calls in flight per tenant.
+    pub inflight_per_tenant: u32,
+    /// Long-lived streams per principal.
+    pub streams_per_principal: u32,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            inflight_per_principal: 64,
+            inflight_per_tenant: 1000,
+            streams_per_principal: 16,
+        }
+    }
+}
+
+/// Room for one call. The reply's body owns it; dropping it gives the room back.
+#[derive(Debug)]
+#[must_use]
+pub struct Slot {
+    _units: [Unit; 2],
+}
+
+/// Takes room for the call. A long-lived stream counts among the streams of its principal and not
+/// among its calls, so that listening does not stop anyone from calling.
+pub fn take(permit: &Permit, settings: &LimitSettings) -> Result<Slot, Error> {
+    let (principal, tenant) = (permit.caller().gauge(), permit.caller().tenant().gauge());
+    let own = if permit.call().is_long_lived() {
+        Unit::take(principal, Counter::Streams, settings.streams_per_principal)
+            .ok_or(Error::TooManyStreams)?
+    } else {
+        Unit::take(
+            principal,
+            Counter::Inflight,
+            settings.inflight_per_principal,
+        )
+        .ok_or(Error::TooManyCalls)?
+    };
+    let shared = Unit::take(tenant, Counter::Inflight, settings.inflight_per_tenant)
+        .ok_or(Error::TooManyCalls)?;
+    Ok(Slot {
+        _units: [own, shared],
+    })
+}
+
 /// What one principal or one tenant has open, counted over all cores.
 ///
 /// Config keeps a tenant's or key's gauge by uid from one snapshot to the next, so that a change
@@ -17,7 +69,7 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// Calls that are being answered, streams included.
+    /// Calls that are being answered.
     pub fn inflight(&self) -> u32 {
         self.inflight.load(Ordering::Relaxed)
     }
@@ -69,5 +121,25 @@ impl Counter {
             Self::Inflight => &gauge.inflight,
             Self::Streams => &gauge.streams,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// security.md §2.4, D15: one test per limit, at the limit and one beyond.
+    #[test]
+    fn a_gauge_gives_out_no_more_units_than_its_limit_and_takes_them_back() {
+        let gauge = Arc::new(Gauge::default());
+        let held: Vec<_> = (0..3)
+            .map(|_| Unit::take(&gauge, Counter::Inflight, 3).unwrap())
+            .collect();
+        assert!(Unit::take(&gauge, Counter::Inflight, 3).is_none());
+        assert!(Unit::take(&gauge, Counter::Streams, 1).is_some());
+        assert_eq!((gauge.inflight(), gauge.streams()), (3, 0));
+        drop(held);
+        assert_eq!(gauge.inflight(), 0);
+        assert!(Unit::take(&gauge, Counter::Inflight, 3).is_some());
     }
 }

@@ -1,1 +1,127 @@
-//! Being written.
+//! The request path. [`answer`] is the sentence that the rest of this crate explains.
+
+mod envelope;
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    convert::Infallible,
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use runtime::clock::Clock;
+
+pub use envelope::Reply;
+
+use self::envelope::Envelope;
+use crate::{
+    access::Log,
+    authn,
+    config::{ConfigCache, snapshot::Snapshot},
+    error::Error,
+    limit::{self, LimitSettings},
+    policy,
+    read::{self, BodySettings},
+    route::{self, Layout},
+    session,
+    upstream::{self, Answer, Content, Upstreams},
+};
+
+/// What the request path reads once at start.
+#[derive(Debug, Clone, Default)]
+pub struct PathSettings {
+    /// How public URLs look.
+    pub layout: Layout,
+    /// Limits on bodies.
+    pub body: BodySettings,
+    /// Limits on what is open at once.
+    pub limits: LimitSettings,
+    /// How long a credential lease is used beyond its time when no controller answers.
+    pub lease_grace: Duration,
+}
+
+/// One core's state. Nothing in it is shared with another core but what the snapshot points to.
+pub struct Core {
+    /// The current snapshot.
+    pub config: RefCell<ConfigCache>,
+    /// What was read at start.
+    pub settings: Arc<PathSettings>,
+    /// The way to the servers.
+    pub upstreams: Upstreams,
+    /// The access log.
+    pub log: Rc<Log>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Whether every reply is the last on its connection.
+    pub draining: Cell<bool>,
+}
+
+/// Answers one request; a panic costs no more than that.
+pub async fn serve(
+    core: Rc<Core>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Reply>, Infallible> {
+    let record = core.log.begin(core.clock.now(), peer, request.method());
+    let mut envelope = Envelope::of(&request, record, core.draining.get());
+    let outcome = AssertUnwindSafe(answer(&core, request, &mut envelope))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_payload: Box<dyn Any + Send>| Err(Error::Panicked));
+    Ok(envelope.seal(outcome))
+}
+
+/// The nine steps: the snapshot, once → where → who → what → may they → how much at once → which
+/// conversation → forward → the record, which `envelope` writes when the reply's body ends, however
+/// it ends. Each step takes what only the step before can make.
+async fn answer(
+    core: &Core,
+    request: Request<Incoming>,
+    envelope: &mut Envelope,
+) -> Result<Answer, Error> {
+    let settings = &*core.settings;
+    let (parts, body) = request.into_parts();
+    let now = core.clock.now();
+
+    let snapshot = core.snapshot()?;
+    let target = route::resolve(&snapshot, &settings.layout, &parts, &mut envelope.cors)?;
+    if parts.method == Method::OPTIONS {
+        return Ok(Answer::preflight(&parts.headers));
+    }
+    let caller = authn::authenticate(&target, &parts.headers, now)?;
+    envelope.note_caller(&caller, &target);
+    let call = read::read(parts, body, &settings.body, &mut envelope.record.received).await?;
+    envelope.note_call(&call);
+    let permit = policy::authorize(&target, caller, call, now, settings.lease_grace)?;
+    let slot = limit::take(&permit, &settings.limits)?;
+    let session = session::enter(&permit, now)?;
+    upstream::forward(&core.upstreams, permit, slot, session, &mut envelope.record).await
+}
+
+impl Core {
+    fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+        self.config
+            .borrow_mut()
+            .load()
+            .map(Arc::clone)
+            .ok_or(Error::NotReady)
+    }
+}
+
+impl Answer {
+    fn preflight(request: &http::HeaderMap) -> Self {
+        let mut response = route::preflight().map(|()| Content::Empty);
+        route::allow(request, response.headers_mut());
+        Self {
+            response,
+            slot: None,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The grammar of our paths. Only the canonical spelling is a path of ours: nothing is decoded,
+//! merged or resolved, so there is no second reading that could lead elsewhere (HN-10…12).
+
+use crate::error::Error;
+
+/// Whether the tenant is named by the host or in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// `/mcp/{server}`, `/mcp`, `/`.
+    HostPerTenant,
+    /// The same behind `/t/{tenant}`.
+    TenantInPath,
+}
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place<'a> {
+    /// The tenant's segment, in the path layout.
+    pub(super) tenant: Option<&'a str>,
+    /// The server's segment; none for the merged endpoint.
+    pub(super) server: Option<&'a str>,
+}
+
+/// Reads a path.
+pub(super) fn parse(path: &str, layout: Layout) -> Result<Place<'_>, Error> {
+    let (tenant, rest) = match layout {
+        Layout::HostPerTenant => (None, path),
+        Layout::TenantInPath => {
+            let rest = path.strip_prefix("/t/").ok_or(Error::UnknownPath)?;
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (tenant, rest) = rest.split_at(end);
+            (Some(segment(tenant)?), rest)
+        }
+    };
+    let server = match (rest, layout) {
+        ("/mcp", _) | ("/", Layout::HostPerTenant) | ("", Layout::TenantInPath) => None,
+        _ => Some(segment(
+            rest.strip_prefix("/mcp/").ok_or(Error::UnknownPath)?,
+        )?),
+    };
+    Ok(Place { tenant, server })
+}
+
+/// A slug (`proto::name`), checked without allocating. Whatever else a path may hold (dots, `%`, `;`,
+/// `\`, empty segments) is not in its alphabet.
+fn segment(text: &str) -> Result<&str, Error> {
+    let bytes = text.as_bytes();
+    let word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = bytes.first().is_some_and(word) && bytes.last().is_some_and(word);
+    let inside = bytes.iter().all(|byte| word(byte) || *byte == b'-')
+        && !bytes.windows(2).any(|pair| pair == b"--");
+    (ends && inside && bytes.len() <= 40)
+        .then_some(text)
+        .ok_or(Error::UnknownPath)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_layout_has_a_merged_endpoint_and_one_per_server() {
+        for (path, server) in [("/", None), ("/mcp", None), ("/mcp/s1", Some("s1"))] {
+            let place = parse(path, Layout::HostPerTenant).unwrap();
+            assert_eq!((place.tenant, place.server), (None, server), "{path}");
+        }
+        for (path, server) in [
+            ("/t/a", None),
+            ("/t/a/mcp", None),
+            ("/t/a/mcp/s1", Some("s1")),
+        ] {
+            let place = parse(path, Layout::TenantInPath).unwrap();
+            assert_eq!((place.tenant, place.server), (Some("a"), server), "{path}");
+        }
+    }
+
+    /// HN-10, HN-11, HN-12, TI-17.
+    #[test]
+    fn no_other_spelling_is_a_path() {
+        for path in [
+            "/mcp/../b/s1",
+            "/mcp/./s1",
+            "/mcp/%2e%2e/b",
+            "/mcp/s%31",
+            "/mcp/a%2Fs1",
+            "/mcp/a%252Fs1",
+            "/mcp/a\\s1",
+            "/mcp//s1",
+            "//mcp/s1",
+            "/mcp/s1/",
+            "/mcp/",
+            "/mcp/s1;x=1",
+            "/mcp;x/s1",
+            "/MCP/s1",
+            "/mcp/S1",
+            "/mcp/s1/extra",
+            "/mcp/-s",
+            "/mcp/s--1",
+            "/metrics",
+            "/debug",
+            "/readyz",
+            "",
+            "*",
+        ] {
+            for layout in [Layout::HostPerTenant, Layout::TenantInPath] {
+                assert!(
+                    matches!(parse(path, layout), Err(Error::UnknownPath)),
+                    "{path}"
+                );
+            }
+        }
+        for path in [
+            "/t",
+            "/t/",
+            "/t/a/",
+            "/t/a/../b/mcp/s1",
+            "/t/A/mcp",
+            "/t//mcp",
+            "/mcp/s1",
+            "/",
+        ] {
+            let outcome = parse(path, Layout::TenantInPath);
+            assert!(matches!(outcome, Err(Error::UnknownPath)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_a_slug() {
+        let longest = "a".repeat(40);
+        for text in [
+            "a",
+            "a-b",
+            "7-eleven",
+            "a--b",
+            "-a",
+            "a-",
+            "",
+            "A",
+            "a_b",
+            &longest,
+            &"a".repeat(41),
+        ] {
+            let slug = text.parse::<proto::name::Slug>().is_ok();
+            assert_eq!(segment(text).is_ok(), slug, "{text}");
+        }
+    }
+}

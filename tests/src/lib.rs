@@ -46,3 +46,12 @@ pub mod dev;
 
 /// `.dev/state.json`: what scripts need to find a running stack.
 pub mod state;
+
+/// An upstream whose every answer the test decides.
+pub mod upstream;
+
+/// Node and Python programs that the tests use, installed on first use.
+pub mod foreign;
+
+/// The public conformance suite, straight at the fixture and through a gateway.
+pub mod conformance;

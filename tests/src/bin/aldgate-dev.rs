@@ -1,4 +1,5 @@
-//! The program behind `./dev`: starts, stops and shows the local stack.
+//! The program behind `./dev`: starts, stops and shows the local stack, and runs the conformance
+//! suite against one.
 
 #![expect(clippy::print_stdout, reason = "it talks to a person")]
 
@@ -10,10 +11,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tests::{
+    cluster::Cluster,
+    conformance,
     dev::{
         Stack, Wanted, down,
         talk::{Follower, welcome},
     },
+    postgres::Durability,
     state::State,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,6 +38,8 @@ enum Command {
     Down,
     /// Show whether a stack runs, and where.
     Status,
+    /// Run the conformance suite straight at the fixture and through a gateway.
+    Conformance,
 }
 
 #[derive(Debug, clap::Args)]
@@ -73,6 +79,17 @@ async fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Status => status(),
+        Command::Conformance => {
+            let cluster = Cluster::builder().start_alone(Durability::Scratch).await?;
+            let report = conformance::run(&cluster).await?;
+            println!("{report}");
+            let all = report.lost().is_empty();
+            Ok(if all {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
     }
 }
 

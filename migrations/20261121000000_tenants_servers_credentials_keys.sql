@@ -60,11 +60,15 @@ CREATE TABLE change_log (
     tenant_id   uuid        NOT NULL,
     resource_id uuid        NOT NULL,
     op          text        NOT NULL,
+    resource    text        NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT change_log_pkey PRIMARY KEY (epoch, revision, ordinal),
     CONSTRAINT change_log_kind CHECK (kind IN ('tenant', 'server', 'key')),
     CONSTRAINT change_log_op CHECK (op IN ('upsert', 'delete'))
 );
+
+CREATE INDEX change_log_revision ON change_log (revision DESC);
+COMMENT ON COLUMN change_log.resource IS 'its name at that time, made of slugs';
 
 CREATE TABLE tenants (
     tenant_id       uuid        NOT NULL,

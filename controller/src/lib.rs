@@ -1,1 +1,31 @@
-//! Skeleton.
+//! The control plane: the admin API, the config stream to the gateways and their credential leases.
+
+/// Read-once process settings.
+pub mod settings;
+
+/// From settings to a checked database: migrations, key check, epoch, first admin token.
+pub mod boot;
+
+/// What the gRPC door is made of: TLS, caps, who is calling, the list of services.
+pub mod grpc;
+
+/// The admin API's services.
+pub mod admin;
+
+/// Postgres: transactions bound to an actor and a scope, one file per noun.
+pub mod store;
+
+/// Keys that open stored credentials.
+pub mod vault;
+
+/// From rows to nodes: the config stream.
+pub mod sync;
+
+/// Credentials and keys for nodes.
+pub mod lease;
+
+/// What can go wrong, and the only mapping of it to gRPC.
+pub mod error;
+
+/// Wiring; start order, stop order.
+pub mod app;

@@ -1,0 +1,117 @@
+//! The admin API: one file per service, and what they share. Handlers check a request into domain
+//! values, enter a transaction through the [`Actor`], change, and commit with a record of it.
+
+use std::sync::Arc;
+
+use egress::Dialer;
+use time::OffsetDateTime;
+use tonic::Request;
+
+use crate::{
+    error::Error,
+    store::Store,
+    sync::{Registry, States},
+    vault::Vault,
+};
+
+/// Who may call which method.
+pub mod access;
+
+/// Who is calling.
+pub mod actor;
+
+/// What is presented to a server.
+mod credential;
+
+/// Digests of resources for the audit records.
+mod digest;
+
+/// Checks of request fields.
+mod field;
+
+/// API keys.
+mod key;
+
+/// Update masks.
+mod mask;
+
+/// Gateway nodes.
+mod node;
+
+/// A tenant's origins.
+pub mod origin;
+
+/// Page tokens.
+pub mod page;
+
+/// Revisions, and waiting for them.
+mod revision;
+
+/// MCP servers.
+mod server;
+
+/// Tenants.
+mod tenant;
+
+/// Admin tokens.
+mod token;
+
+pub use actor::Actor;
+pub use origin::PublicScheme;
+pub use page::Pages;
+pub use revision::LONGEST_WAIT;
+
+/// All services of the admin API. Cloning is cheap.
+#[derive(Clone)]
+pub struct Admin(Arc<Parts>);
+
+/// What the services work with.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Keys that seal credentials.
+    pub vault: Arc<Vault>,
+    /// Page tokens.
+    pub pages: Pages,
+    /// Knows which addresses may be registered.
+    pub dialer: Dialer,
+    /// The scheme of tenant origins that are given without one.
+    pub public_scheme: PublicScheme,
+    /// The nodes.
+    pub registry: Registry,
+    /// Config as it stands, to translate names on the stream.
+    pub states: States,
+}
+
+impl Admin {
+    /// The services.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// The caller and the message of a request.
+fn called<T>(request: Request<T>) -> Result<(Actor, T), Error> {
+    Ok((Actor::of(&request)?, request.into_inner()))
+}
+
+/// The etag of a resource: its revision.
+fn etag(revision: u64) -> String {
+    revision.to_string()
+}
+
+/// Refuses a change of something that has changed since it was read.
+fn check_etag(given: &str, revision: u64) -> Result<(), Error> {
+    let current = etag(revision);
+    if given.is_empty() || given == current {
+        return Ok(());
+    }
+    Err(Error::EtagMismatch { current })
+}
+
+fn timestamp(time: OffsetDateTime) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: time.unix_timestamp(),
+        nanos: time.nanosecond().cast_signed(),
+    }
+}

@@ -1,0 +1,249 @@
+//! The installation's own rows: its identity, the check of the key-encryption key, and the epoch.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use seal::Kek;
+use sqlx::{PgPool, Postgres, Transaction};
+use uuid::Uuid;
+
+use super::BootError;
+use crate::store::{self, StoreError};
+
+#[derive(sqlx::FromRow)]
+struct Canary {
+    kek_id: String,
+    sealed: Vec<u8>,
+}
+
+/// Which database cluster this is, and which of its timelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+struct Cluster {
+    system_identifier: i64,
+    timeline: i32,
+}
+
+/// Whether the key at hand is the installation's.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// There is no installation yet.
+    Nothing,
+    /// There is, and the key is right.
+    Installation(Uuid),
+}
+
+/// Refuses a key that is not the installation's. Reads only, and does so also before the tables are
+/// there.
+pub(super) async fn check(app: &PgPool, kek: &Kek) -> Result<(), BootError> {
+    let tables: bool = sqlx::query_scalar("SELECT to_regclass('deployment') IS NOT NULL")
+        .fetch_one(app)
+        .await
+        .map_err(StoreError::from)?;
+    if tables {
+        let mut sql = begin(app).await?;
+        find(&mut sql, kek).await?;
+    }
+    Ok(())
+}
+
+/// The installation's id, after making its rows if this is the first boot, and after moving to a
+/// new epoch if the database is another one than before.
+pub(super) async fn establish(app: &PgPool, kek: &Kek, now: SystemTime) -> Result<Uuid, BootError> {
+    let cluster = cluster(app).await?;
+    let mut sql = begin(app).await?;
+    // Others that boot at the same time wait here.
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *sql)
+        .await
+        .map_err(StoreError::from)?;
+    let deployment = match find(&mut sql, kek).await? {
+        Found::Installation(deployment) => deployment,
+        Found::Nothing => {
+            let deployment = Uuid::new_v4();
+            insert(&mut sql, kek, deployment).await?;
+            deployment
+        }
+    };
+    keep_epoch(&mut sql, cluster, now).await?;
+    sql.commit().await.map_err(StoreError::from)?;
+    Ok(deployment)
+}
+
+async fn begin(app: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let mut sql = app.begin().await?;
+    store::set_scope(&mut sql, None).await?;
+    Ok(sql)
+}
+
+async fn find(sql: &mut Transaction<'static, Postgres>, kek: &Kek) -> Result<Found, BootError> {
+    let deployment: Option<Uuid> = sqlx::query_scalar("SELECT id FROM deployment")
+        .fetch_optional(&mut **sql)
+        .await
+        .map_err(StoreError::from)?;
+    let canaries: Vec<Canary> =
+        sqlx::query_as("SELECT kek_id, sealed FROM kek_canaries ORDER BY created_at, kek_id")
+            .fetch_all(&mut **sql)
+            .await
+            .map_err(StoreError::from)?;
+    judge(kek, deployment, &canaries)
+}
+
+fn judge(kek: &Kek, deployment: Option<Uuid>, canaries: &[Canary]) -> Result<Found, BootError> {
+    let Some(deployment) = deployment else {
+        return if canaries.is_empty() {
+            Ok(Found::Nothing)
+        } else {
+            Err(BootError::NoCanary)
+        };
+    };
+    if canaries.is_empty() {
+        return Err(BootError::NoCanary);
+    }
+    let Some(own) = canaries.iter().find(|canary| canary.kek_id == kek.id()) else {
+        let stored: Vec<&str> = canaries
+            .iter()
+            .map(|canary| canary.kek_id.as_str())
+            .collect();
+        return Err(BootError::WrongKek {
+            ours: kek.id().to_owned(),
+            stored: stored.join(", "),
+        });
+    };
+    kek.check_canary(deployment, &own.sealed)
+        .map_err(|_| BootError::NoCanary)?;
+    Ok(Found::Installation(deployment))
+}
+
+async fn insert(
+    sql: &mut Transaction<'static, Postgres>,
+    kek: &Kek,
+    deployment: Uuid,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO deployment (id) VALUES ($1)")
+        .bind(deployment)
+        .execute(&mut **sql)
+        .await?;
+    sqlx::query("INSERT INTO kek_canaries (kek_id, sealed) VALUES ($1, $2)")
+        .bind(kek.id())
+        .bind(kek.canary(deployment))
+        .execute(&mut **sql)
+        .await?;
+    Ok(())
+}
+
+/// Which cluster answers; `None` where the role may not ask, as on some managed services.
+async fn cluster(app: &PgPool) -> Result<Option<Cluster>, StoreError> {
+    let found = sqlx::query_as(
+        "SELECT s.system_identifier, c.timeline_id AS timeline
+         FROM pg_control_system() s, pg_control_checkpoint() c",
+    )
+    .fetch_one(app)
+    .await;
+    match found {
+        Ok(cluster) => Ok(Some(cluster)),
+        Err(error) if denied(&error) => {
+            tracing::warn!(
+                "the database does not tell its system identifier; a restore or failover cannot be noticed at boot"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn denied(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("42501")
+}
+
+/// Makes the revision row, or moves it to a new epoch: after a restore or a failover, revision
+/// numbers may come again with another meaning. Epochs are times, so that they never come again.
+async fn keep_epoch(
+    sql: &mut Transaction<'static, Postgres>,
+    cluster: Option<Cluster>,
+    now: SystemTime,
+) -> Result<(), StoreError> {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let stored: Option<Cluster> =
+        sqlx::query_as("SELECT system_identifier, timeline FROM config_head FOR UPDATE")
+            .fetch_optional(&mut **sql)
+            .await?;
+    let statement = match (stored, cluster) {
+        (None, _) => {
+            "INSERT INTO config_head (epoch, revision, system_identifier, timeline)
+             VALUES ($1, 0, $2, $3)"
+        }
+        (Some(_), None) => return Ok(()),
+        (Some(stored), Some(cluster)) if stored == cluster => return Ok(()),
+        (Some(UNKNOWN), Some(_)) => {
+            "UPDATE config_head
+             SET system_identifier = $2, timeline = $3
+             WHERE $1::bigint IS NOT NULL"
+        }
+        (Some(_), Some(_)) => {
+            tracing::warn!("the database was restored or failed over; config moves to a new epoch");
+            "UPDATE config_head
+             SET epoch = greatest(epoch + 1, $1), system_identifier = $2, timeline = $3"
+        }
+    };
+    let cluster = cluster.unwrap_or(UNKNOWN);
+    let done = sqlx::query(statement)
+        .bind(i64::try_from(now).unwrap_or(1))
+        .bind(cluster.system_identifier)
+        .bind(cluster.timeline)
+        .execute(&mut **sql)
+        .await?;
+    store::changed("config_head", 1, done.rows_affected())?;
+    sqlx::query("SELECT pg_notify('config', '')")
+        .execute(&mut **sql)
+        .await?;
+    Ok(())
+}
+
+/// Stored while the cluster could not be told.
+const UNKNOWN: Cluster = Cluster {
+    system_identifier: 0,
+    timeline: 0,
+};
+/// "aldgate" in ASCII; no other lock of ours is a single number.
+const LOCK: i64 = 0x61_6c64_6761_7465;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F-47, and the first boot.
+    #[test]
+    fn only_the_key_that_made_an_installation_opens_it() {
+        let (kek, other) = (Kek::of(&[7; 32]), Kek::of(&[8; 32]));
+        let here = Uuid::from_u128(1);
+        let canary = |kek: &Kek, deployment| Canary {
+            kek_id: kek.id().to_owned(),
+            sealed: kek.canary(deployment),
+        };
+        assert_eq!(judge(&kek, None, &[]).unwrap(), Found::Nothing);
+        assert_eq!(
+            judge(&kek, Some(here), &[canary(&kek, here)]).unwrap(),
+            Found::Installation(here)
+        );
+        assert!(matches!(
+            judge(&other, Some(here), &[canary(&kek, here)]),
+            Err(BootError::WrongKek { .. })
+        ));
+        let elsewhere = canary(&kek, Uuid::from_u128(2));
+        let forged = Canary {
+            kek_id: other.id().to_owned(),
+            ..canary(&kek, here)
+        };
+        for refused in [
+            judge(&kek, Some(here), &[elsewhere]),
+            judge(&other, Some(here), &[forged]),
+            judge(&kek, Some(here), &[]),
+            judge(&kek, None, &[canary(&kek, here)]),
+        ] {
+            assert!(matches!(refused, Err(BootError::NoCanary)));
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Postgres. A [`Tx`] is one transaction, bound to whoever asked for it and to whose rows it may
+//! touch: one tenant's or the installation's. Methods on a tenant's rows exist only on a tenant's
+//! transaction; row-level security in the database is the second lock on the same door.
+
+use proto::id::TenantUid;
+use runtime::clock::Clock;
+use sqlx::{PgPool, Postgres, Transaction};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Records of who did what.
+pub mod audit;
+
+/// The end of a config transaction: revision, change log, audit record, notification.
+pub mod change;
+
+/// Sealed values.
+pub mod credential;
+
+/// The revision row.
+pub mod head;
+
+/// API keys.
+pub mod key;
+
+/// Gateway nodes as last seen.
+pub mod node;
+
+/// Committed revisions.
+pub mod revision;
+
+/// Registered MCP servers.
+pub mod server;
+
+/// Tenants and their origins.
+pub mod tenant;
+
+/// Tenants' wrapped data keys.
+pub mod tenant_key;
+
+/// Tokens of the admin API.
+pub mod token;
+
+pub use audit::Author;
+
+/// The database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A statement failed.
+    #[error("the database refused a statement")]
+    Sql(#[source] sqlx::Error),
+    /// Something with the same unique value is there already.
+    #[error("{constraint} refused a duplicate")]
+    Duplicate {
+        /// The constraint that says so.
+        constraint: String,
+    },
+    /// Two transactions waited for each other and this one was given up.
+    #[error("the transaction was given up for another one")]
+    Collision(#[source] sqlx::Error),
+    /// A row that had to be there was not, or was there twice.
+    #[error("{table}: {found} rows changed instead of {wanted}")]
+    RowCount {
+        /// Where.
+        table: &'static str,
+        /// How many rows the statement had to change.
+        wanted: u64,
+        /// How many it changed.
+        found: u64,
+    },
+    /// A row holds what we never write.
+    #[error("{table}: column {column} of row {row} is inconsistent")]
+    Inconsistent {
+        /// Where.
+        table: &'static str,
+        /// Which column.
+        column: &'static str,
+        /// Which row.
+        row: Uuid,
+    },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let Some(refusal) = error.as_database_error() else {
+            return Self::Sql(error);
+        };
+        if refusal.is_unique_violation() {
+            return Self::Duplicate {
+                constraint: refusal.constraint().unwrap_or_default().to_owned(),
+            };
+        }
+        match refusal.code().as_deref() {
+            Some("40001" | "40P01") => Self::Collision(error),
+            _ => Self::Sql(error),
+        }
+    }
+}
+
+/// The pool of the admin API's role, and the clock that dates its rows.
+#[derive(Clone)]
+pub struct Store {
+    pool: PgPool,
+    clock: Clock,
+}
+
+/// Whose rows a transaction may touch.
+pub trait Scope {
+    /// The tenant, unless it is the whole installation.
+    fn tenant(&self) -> Option<TenantUid>;
+}
+
+/// The whole installation.
+#[derive(Debug, Clone, Copy)]
+pub struct Platform;
+
+/// One tenant.
+#[derive(Debug, Clone)]
+pub struct OneTenant {
+    /// The tenant as this transaction found it.
+    pub tenant: tenant::Tenant,
+}
+
+/// One transaction. Dropped without a commit, it changes nothing.
+pub struct Tx<S> {
+    sql: Transaction<'static, Postgres>,
+    scope: S,
+    author: Author,
+    time: OffsetDateTime,
+    touched: Vec<change::Touched>,
+}
+
+impl Scope for Platform {
+    fn tenant(&self) -> Option<TenantUid> {
+        None
+    }
+}
+
+impl Scope for OneTenant {
+    fn tenant(&self) -> Option<TenantUid> {
+        Some(self.tenant.uid)
+    }
+}
+
+impl Store {
+    /// A store on this pool, whose connections have the role `aldgate_app`.
+    pub fn new(pool: PgPool, clock: Clock) -> Self {
+        Self { pool, clock }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// A transaction on the installation's rows and, for lists and creation, on all tenants'.
+    pub async fn platform(&self, author: Author) -> Result<Tx<Platform>, StoreError> {
+        let mut sql = self.pool.begin().await?;
+        set_scope(&mut sql, None).await?;
+        Ok(self.bind(sql, Platform, author))
+    }
+
+    /// A transaction on the rows of the tenant with this slug; `None` when there is no such tenant
+    /// or when the caller is confined to another one.
+    pub async fn tenant(
+        &self,
+        author: Author,
+        reach: Reach,
+        slug: &proto::name::Slug,
+    ) -> Result<Option<Tx<OneTenant>>, StoreError> {
+        let mut sql = self.pool.begin().await?;
+        set_scope(&mut sql, reach.confined_to()).await?;
+        let Some(tenant) = tenant::by_slug(&mut sql, slug.as_str()).await? else {
+            return Ok(None);
+        };
+        set_scope(&mut sql, Some(tenant.uid)).await?;
+        Ok(Some(self.bind(sql, OneTenant { tenant }, author)))
+    }
+
+    fn bind<S>(&self, sql: Transaction<'static, Postgres>, scope: S, author: Author) -> Tx<S> {
+        Tx {
+            sql,
+            scope,
+            author,
+            time: microseconds(self.clock.now()),
+            touched: Vec::new(),
+        }
+    }
+}
+
+/// Which tenants a caller may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them, and the installation itself.
+    Platform,
+    /// This one.
+    Tenant(TenantUid),
+}
+
+impl Reach {
+    fn confined_to(self) -> Option<TenantUid> {
+        match self {
+            Self::Platform => None,
+            Self::Tenant(tenant) => Some(tenant),
+        }
+    }
+}
+
+impl<S> Tx<S> {
+    /// The moment that rows written by this transaction carry.
+    pub fn time(&self) -> OffsetDateTime {
+        self.time
+    }
+}
+
+impl Tx<OneTenant> {
+    /// The tenant whose rows these are.
+    pub fn tenant(&self) -> &tenant::Tenant {
+        &self.scope.tenant
+    }
+}
+
+/// The only place that says whose rows a transaction sees: one tenant's, or all.
+pub(crate) async fn set_scope(
+    sql: &mut Transaction<'static, Postgres>,
+    tenant: Option<TenantUid>,
+) -> Result<(), sqlx::Error> {
+    let (tenant, platform) = match tenant {
+        Some(tenant) => (tenant.to_string(), ""),
+        None => (String::new(), "on"),
+    };
+    sqlx::query(
+        "SELECT set_config('aldgate.tenant', $1, true),
+                set_config('aldgate.platform', $2, true)",
+    )
+    .bind(tenant)
+    .bind(platform)
+    .execute(&mut **sql)
+    .await?;
+    Ok(())
+}
+
+pub(crate) fn changed(table: &'static str, wanted: u64, found: u64) -> Result<(), StoreError> {
+    if wanted == found {
+        return Ok(());
+    }
+    Err(StoreError::RowCount {
+        table,
+        wanted,
+        found,
+    })
+}
+
+/// As Postgres stores it, so that an answer equals what a later read returns.
+fn microseconds(time: std::time::SystemTime) -> OffsetDateTime {
+    let time = OffsetDateTime::from(time);
+    time.replace_nanosecond(time.nanosecond() / 1000 * 1000)
+        .expect("less than a second")
+}

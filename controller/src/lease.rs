@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     error::Error,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -126,6 +127,7 @@ impl Rpc for LeaseService {
             author,
             outbound,
             ledger: Ledger::default(),
+            recording: Recording::Works,
         };
         self.0.tasks.spawn("lease stream", watch.run());
         Ok(Response::new(Box::pin(ReceiverStream::new(responses))))
@@ -138,6 +140,14 @@ struct Watch {
     author: Author,
     outbound: mpsc::Sender<Result<WatchLeasesResponse, Status>>,
     ledger: Ledger,
+    recording: Recording,
+}
+
+/// How the last recording went, so that an outage is logged once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recording {
+    Works,
+    Fails,
 }
 
 /// Why a stream ends.
@@ -173,7 +183,7 @@ impl Watch {
         let _ = timeout(LAST_WORDS, self.outbound.send(Err(status))).await;
     }
 
-    async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
+    async fn serve(&mut self) -> Result<Infallible, End> {
         let service = Arc::clone(&self.service);
         let (mut states, outbound) = (service.states.clone(), self.outbound.clone());
         let mut caught_up = false;
@@ -233,7 +243,7 @@ impl Watch {
     }
 
     /// Records the grants that a batch will be.
-    async fn record(&self, state: &State, batch: &[(ServerUid, Arc<Entry>)]) -> Pass {
+    async fn record(&mut self, state: &State, batch: &[(ServerUid, Arc<Entry>)]) -> Pass {
         let grants: Vec<_> = batch
             .iter()
             .map(|(_, entry)| (entry.name.tenant(), state.display_name(&entry.upsert.name)))
@@ -241,16 +251,22 @@ impl Watch {
         let store = &self.service.store;
         let recording = store.record_grants(self.author.clone(), &grants);
         let error = match timeout(RECORD_WITHIN, recording).await {
-            Ok(Ok(())) => return Pass::Complete,
+            Ok(Ok(())) => {
+                self.recording = Recording::Works;
+                return Pass::Complete;
+            }
             Ok(Err(error)) => Some(error),
             Err(_) => None,
         };
         metrics::counter!("aldgate_lease_recording_failures_total").increment(1);
-        tracing::error!(
-            node = self.author.actor,
-            error = error.as_ref().map(|error| error as &dyn Error),
-            "leases cannot be recorded and are held back"
-        );
+        if self.recording == Recording::Works {
+            self.recording = Recording::Fails;
+            tracing::error!(
+                node = self.author.actor,
+                error = error.as_ref().map(|error| error as &dyn Error),
+                "leases cannot be recorded and are held back"
+            );
+        }
         Pass::Unrecorded
     }
 

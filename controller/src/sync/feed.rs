@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     error::Error,
     sync::Arc,
     time::Duration,
@@ -76,19 +77,24 @@ impl Feed {
 
     /// Wakes the follower at every notification, and whenever some may have been lost.
     async fn listen(&self) {
+        let mut broken = false;
         loop {
-            let Err(error) = self.listen_once().await;
-            tracing::warn!(
-                error = &error as &dyn Error,
-                "config notifications are interrupted; polling goes on"
-            );
+            let Err(error) = self.listen_once(&mut broken).await;
+            if !std::mem::replace(&mut broken, true) {
+                let error = &error as &dyn Error;
+                tracing::warn!(
+                    error,
+                    "config notifications are interrupted; polling goes on"
+                );
+            }
             sleep(POLL).await;
         }
     }
 
-    async fn listen_once(&self) -> Result<std::convert::Infallible, sqlx::Error> {
+    async fn listen_once(&self, broken: &mut bool) -> Result<Infallible, sqlx::Error> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen("config").await?;
+        *broken = false;
         loop {
             self.wake.notify_one();
             // `None` says that the connection was lost and is being made anew: read again then too.

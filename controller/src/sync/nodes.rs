@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -17,7 +18,7 @@ use proto::{
 use runtime::clock::Clock;
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -205,33 +206,21 @@ impl Registry {
     /// Keeps table `nodes` up to date until `soft` is cancelled, and once more then. A database that
     /// cannot be written to costs nothing but the memory of the next controller.
     pub async fn keep(self, store: Store, soft: CancellationToken) {
-        let mut working = Ok(());
+        let mut broken = false;
         loop {
             let stopping = tokio::select! {
                 () = soft.cancelled() => Stopping::Yes,
                 () = self.0.unsaved.notified() => Stopping::No,
-                () = tokio::time::sleep(SAVE_EVERY) => Stopping::No,
+                () = sleep(SAVE_EVERY) => Stopping::No,
             };
             let nodes = self.unsaved();
-            let saved = tokio::time::timeout(SAVE_DEADLINE, store.save_nodes(&nodes)).await;
-            match saved {
-                Ok(Ok(())) => working = Ok(()),
-                Ok(Err(error)) => {
+            match save(&store, &nodes).await {
+                Ok(()) => broken = false,
+                Err(error) => {
                     self.mark_unsaved(&nodes);
-                    if working.is_ok() {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "nodes cannot be saved"
-                        );
+                    if !std::mem::replace(&mut broken, true) {
+                        tracing::warn!(error = &error as &dyn Error, "nodes cannot be saved");
                     }
-                    working = Err(());
-                }
-                Err(_) => {
-                    self.mark_unsaved(&nodes);
-                    if working.is_ok() {
-                        tracing::warn!("nodes cannot be saved in time");
-                    }
-                    working = Err(());
                 }
             }
             if stopping == Stopping::Yes {
@@ -264,6 +253,9 @@ impl Registry {
     }
 
     fn ring(&self) {
+        let connected = |record: &&Record| record.connection.is_some();
+        let count = self.lock().nodes.values().filter(connected).count();
+        metrics::gauge!("aldgate_nodes_connected").set(u32::try_from(count).unwrap_or(u32::MAX));
         self.0.news.send_replace(());
         self.0.unsaved.notify_one();
     }
@@ -272,6 +264,20 @@ impl Registry {
         let records = &self.0.records;
         records.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The nodes could not be saved.
+#[derive(Debug, thiserror::Error)]
+enum SaveError {
+    #[error("the store refused them")]
+    Store(#[from] StoreError),
+    #[error("saving took longer than {} s", SAVE_DEADLINE.as_secs())]
+    Deadline,
+}
+
+async fn save(store: &Store, nodes: &[Node]) -> Result<(), SaveError> {
+    let saving = timeout(SAVE_DEADLINE, store.save_nodes(nodes));
+    Ok(saving.await.map_err(|_| SaveError::Deadline)??)
 }
 
 #[derive(PartialEq, Eq)]

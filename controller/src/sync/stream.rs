@@ -2,7 +2,7 @@
 //! reader never waits for the node to take anything, so a slow node cannot block its own acks. All
 //! decisions are `session`'s.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use aws_lc_rs::rand::SecureRandom as _;
 use futures_util::{Stream, future::Either, pin_mut};
@@ -75,7 +75,7 @@ impl SyncService {
         identity: &NodeIdentity,
         inbound: &mut Streaming<SyncRequest>,
         out: &Outbound,
-    ) -> Result<std::convert::Infallible, End> {
+    ) -> Result<Infallible, End> {
         let hello = timeout(HELLO_WITHIN, inbound.message())
             .await
             .map_err(|_| End::NoHello)?;
@@ -196,7 +196,7 @@ impl Talk<'_> {
         mut session: Session,
         mut states: States,
         soft: &CancellationToken,
-    ) -> Result<std::convert::Infallible, End> {
+    ) -> Result<Infallible, End> {
         let mut heard = self.heard.subscribe();
         let mut beat = interval(HEARTBEAT_EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);

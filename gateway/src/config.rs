@@ -48,6 +48,10 @@ mod offers;
 /// One resource of the stream → its runtime form, or why not.
 mod compile;
 
+/// Resources and leases as a controller would send them.
+#[cfg(test)]
+mod samples;
+
 pub use self::watch::run;
 
 /// The handle to the current snapshot. Clones see the same one.

@@ -330,3 +330,6 @@ fn fault(reason: Reason, detail: impl Into<String>) -> Fault {
         slug: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_lease_is_usable_until_its_time_and_for_the_grace_after_it() {
         let lease = Lease::read(&sent()).unwrap();
-        let grace = Duration::from_secs(60);
+        let grace = Duration::from_mins(1);
         assert!(lease.usable(at(99), Duration::ZERO) && lease.usable(at(159), grace));
         assert!(!lease.usable(at(100), Duration::ZERO) && !lease.usable(at(160), grace));
 
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_withdrawn_lease_has_no_grace_unless_it_is_given_again() {
         let lease = Lease::read(&sent()).unwrap();
-        let grace = Duration::from_secs(60);
+        let grace = Duration::from_mins(1);
         lease.withdraw(at(20));
         assert!(lease.usable(at(19), grace) && !lease.usable(at(20), grace));
         lease.renew(&Lease::read(&sent()).unwrap());

@@ -470,3 +470,6 @@ fn reject(name: &Name, revision: u64, trouble: (&Reason, &str, u64)) -> Reject {
         severity: severity.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

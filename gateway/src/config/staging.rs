@@ -86,3 +86,99 @@ impl Staging {
         Ok((self.resources, at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::sync::v1::Upsert;
+
+    use super::*;
+    use crate::config::samples::{self, cursor};
+
+    #[test]
+    fn a_snapshot_counts_when_it_is_whole() {
+        let all = all();
+        let mut staging = Staging::default();
+        staging.add(&chunk(0, &all[..1])).unwrap();
+        staging.add(&chunk(1, &all[1..])).unwrap();
+        let (resources, at) = staging.finish(&end(2, &all)).unwrap();
+        assert_eq!((resources.len(), at), (2, cursor(5)));
+    }
+
+    #[test]
+    fn an_empty_snapshot_is_whole() {
+        let (resources, _) = Staging::default().finish(&end(0, &[])).unwrap();
+        assert!(resources.is_empty());
+    }
+
+    #[test]
+    fn parts_that_are_missing_doubled_or_foreign_are_noticed() {
+        let all = all();
+        let mut staging = Staging::default();
+        staging.add(&chunk(0, &all)).unwrap();
+        for index in [0, 2] {
+            let error = staging.add(&chunk(index, &all)).unwrap_err();
+            assert_eq!(
+                error,
+                Disorder::Chunk {
+                    found: index,
+                    expected: 1
+                }
+            );
+        }
+        let foreign = SnapshotChunk {
+            snapshot_id: vec![2; 16].into(),
+            ..chunk(1, &all)
+        };
+        assert!(staging.add(&foreign).is_err());
+        assert!(matches!(
+            staging.finish(&end(2, &all)),
+            Err(Disorder::Chunk { .. })
+        ));
+    }
+
+    #[test]
+    fn a_snapshot_that_is_not_what_was_sent_is_refused() {
+        let all = all();
+        let staged = |upserts: &[Upsert]| {
+            let mut staging = Staging::default();
+            staging.add(&chunk(0, upserts)).unwrap();
+            staging
+        };
+        let other = [samples::tenant(1, 1), samples::tenant(2, 3)];
+        for found in [&all[..1], &other] {
+            let error = staged(found).finish(&end(1, &all)).unwrap_err();
+            assert!(matches!(error, Disorder::Digest { .. }), "{error}");
+        }
+        let silent = SnapshotEnd {
+            digest: None,
+            ..end(1, &all)
+        };
+        assert!(staged(&all).finish(&silent).is_err());
+        let nowhere = SnapshotEnd {
+            at: None,
+            ..end(1, &all)
+        };
+        assert_eq!(staged(&all).finish(&nowhere).unwrap_err(), Disorder::Cursor);
+    }
+
+    fn all() -> [Upsert; 2] {
+        [samples::tenant(1, 1), samples::tenant(2, 2)]
+    }
+
+    fn chunk(index: u32, upserts: &[Upsert]) -> SnapshotChunk {
+        SnapshotChunk {
+            snapshot_id: vec![1; 16].into(),
+            index,
+            upserts: upserts.to_vec(),
+        }
+    }
+
+    fn end(chunks: u32, upserts: &[Upsert]) -> SnapshotEnd {
+        SnapshotEnd {
+            snapshot_id: vec![1; 16].into(),
+            chunks,
+            at: Some(cursor(5)),
+            digest: Some(samples::digest(5, upserts)),
+        }
+    }
+}

@@ -166,3 +166,6 @@ const INLINE_TENANTS: usize = 1000;
 
 /// Longer silence on the config stream means that nobody is there.
 const SILENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -126,6 +126,8 @@ impl ServerRecord {
     pub(super) fn refuse(&mut self, revision: u64, fault: Fault) {
         self.held = revision;
         self.fault = Some(fault);
+        // What waits may still go live, but the reject speaks for it from here on.
+        self.lose_patience();
     }
 
     /// Brings versions and the last word about the credential together.

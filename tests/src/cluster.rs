@@ -299,7 +299,7 @@ fn named(env: Vec<(&str, String)>, more: &[(String, String)]) -> Vec<(String, St
 }
 
 /// 32 random bytes in hex, as `openssl rand -hex 32` would make them.
-fn random_key() -> Result<String> {
+pub(crate) fn random_key() -> Result<String> {
     use std::fmt::Write as _;
     let mut key = [0; 32];
     aws_lc_rs::rand::fill(&mut key)?;

@@ -51,7 +51,7 @@ impl Demo {
         write_private(&credential_file, credential)?;
         let record = dir.join(format!("{name}.received.jsonl"));
         let mut process = Program::ours(name, "demo-server", dir)?
-            .args(["--port", &port.to_string()])
+            .args(["--addr", &format!("127.0.0.1:{port}")])
             .args(["--credential-file"])
             .args([&credential_file])
             .args(["--log"])

@@ -17,6 +17,9 @@ pub mod redis;
 /// The certificate authority of one cluster.
 pub mod pki;
 
+/// The files that a cluster in containers starts from.
+pub mod secrets;
+
 /// Small HTTP clients: one that is correct and one that sends exactly the bytes it is given.
 pub mod http;
 

@@ -18,6 +18,7 @@ use tests::{
         talk::{Follower, welcome},
     },
     postgres::Durability,
+    secrets::Secrets,
     state::State,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,6 +41,8 @@ enum Command {
     Status,
     /// Run the conformance suite straight at the fixture and through a gateway.
     Conformance,
+    /// Make the certificates, keys and tokens that a cluster in containers starts from.
+    Secrets(Secrets),
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,6 +82,7 @@ async fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Status => status(),
+        Command::Secrets(secrets) => secrets.make().map(|()| ExitCode::SUCCESS),
         Command::Conformance => {
             let cluster = Cluster::builder().start_alone(Durability::Scratch).await?;
             let report = conformance::run(&cluster).await?;

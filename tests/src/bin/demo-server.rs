@@ -2,7 +2,7 @@
 
 use std::{
     fs::OpenOptions,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -16,9 +16,9 @@ use tests::demo::door::{self, Door};
 /// An MCP server that wants a bearer credential.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The port on 127.0.0.1; 0 means any.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
+    /// Where to listen; port 0 means any.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    addr: SocketAddr,
     /// The credentials it takes, one in a line.
     #[arg(long)]
     credential_file: PathBuf,
@@ -45,10 +45,9 @@ async fn main() -> Result<()> {
         credentials: args.credential_file,
         record: record.transpose()?.map(|file| Arc::new(Mutex::new(file))),
     };
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
-    let listener = tokio::net::TcpListener::bind(address)
+    let listener = tokio::net::TcpListener::bind(args.addr)
         .await
-        .with_context(|| format!("listening on {address}"))?;
+        .with_context(|| format!("listening on {}", args.addr))?;
     if let Some(path) = args.port_file {
         PortFile::new()
             .one("mcp", listener.local_addr()?)

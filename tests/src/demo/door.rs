@@ -36,7 +36,9 @@ pub fn router(door: Door) -> Router {
     let service: StreamableHttpService<Tools, LocalSessionManager> = StreamableHttpService::new(
         || Ok(Tools::new()),
         Arc::default(),
-        StreamableHttpServerConfig::default(),
+        // A web page that resolved its own name to us has no credential, and in a container we are
+        // called by other names than loopback's.
+        StreamableHttpServerConfig::default().disable_allowed_hosts(),
     );
     Router::new()
         .nest_service("/mcp", service)

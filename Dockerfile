@@ -1,5 +1,5 @@
 # One image for every Aldgate process; docker-compose.yml names the program of each service.
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --bins \

@@ -1,16 +1,20 @@
 -- The first schema: what the main job needs. A tenant registers MCP servers, their credentials are
 -- stored sealed, clients hold API keys, and every change is one numbered revision with audit records.
 
--- Roles are cluster-wide, so another database of the same cluster may have made them already.
+-- Roles are cluster-wide, so another database of the same cluster may have made them already, or
+-- whoever set this one up, with a right that the owner may lack.
 DO $$
+DECLARE
+    name text;
 BEGIN
-    CREATE ROLE aldgate_app NOLOGIN;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-END $$;
-DO $$
-BEGIN
-    CREATE ROLE aldgate_feed NOLOGIN;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    FOREACH name IN ARRAY ARRAY['aldgate_app', 'aldgate_feed'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+            END;
+        END IF;
+    END LOOP;
 END $$;
 
 -- Whose rows this transaction wants. A setting that was set locally reads as '' afterwards.

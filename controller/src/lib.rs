@@ -1,4 +1,4 @@
-//! The control plane: the admin API, the config stream to the gateways and their credential leases.
+#![doc = include_str!("../README.md")]
 
 /// Read-once process settings.
 pub mod settings;

@@ -1,0 +1,26 @@
+//! What the controller promises, on the real program and a real Postgres.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+/// Starting with a wrong key, and living through a database that goes away.
+mod boot;
+
+/// Who may call what.
+mod door;
+
+/// Tenants kept apart, by the API and by the database itself.
+mod tenancy;
+
+/// What can be registered and how it is listed.
+mod registration;
+
+/// What is told and what is stored of a credential through its life.
+mod credential;
+
+/// Revisions, their records, and waiting for them.
+mod revision;
+
+/// Calls of the admin API.
+mod operator;
+
+/// A controller of one's own.
+mod support;

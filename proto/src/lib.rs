@@ -5,7 +5,13 @@
 pub mod admin {
     /// Version 1.
     pub mod v1 {
-        #![expect(clippy::pedantic, unused_qualifications, reason = "generated")]
+        #![expect(
+            clippy::pedantic,
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            unused_qualifications,
+            reason = "generated"
+        )]
         tonic::include_proto!("aldgate.admin.v1");
     }
 }
@@ -14,7 +20,13 @@ pub mod admin {
 pub mod sync {
     /// Version 1.
     pub mod v1 {
-        #![expect(clippy::pedantic, unused_qualifications, reason = "generated")]
+        #![expect(
+            clippy::pedantic,
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            unused_qualifications,
+            reason = "generated"
+        )]
         tonic::include_proto!("aldgate.sync.v1");
     }
 }
@@ -23,7 +35,13 @@ pub mod sync {
 pub mod node {
     /// Version 1.
     pub mod v1 {
-        #![expect(clippy::pedantic, unused_qualifications, reason = "generated")]
+        #![expect(
+            clippy::pedantic,
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            unused_qualifications,
+            reason = "generated"
+        )]
         tonic::include_proto!("aldgate.node.v1");
     }
 }

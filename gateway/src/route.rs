@@ -165,6 +165,3 @@ const METHODS: [Method; 5] = [
 ];
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE, OPTIONS");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
-
-#[cfg(test)]
-mod tests;

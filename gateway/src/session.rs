@@ -182,6 +182,3 @@ pub const SESSION_ID: &str = "mcp-session-id";
 
 /// As long as the day's key is kept.
 const LIFETIME: Duration = Duration::from_hours(7 * 24);
-
-#[cfg(test)]
-mod tests;

@@ -81,7 +81,7 @@ mod tests {
         let upstream = HeaderValue::from_static("0190b7c2-6f00");
         for upstream in [None, Some(&upstream)] {
             for version in [None, Some(LegacyVersion::V2025_06_18)] {
-                let expires = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+                let expires = UNIX_EPOCH + Duration::from_hours(500_000);
                 let plain = Content {
                     expires,
                     version,

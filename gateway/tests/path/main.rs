@@ -1,0 +1,15 @@
+//! The whole request path in process: raw bytes in, a scripted server behind, a snapshot made by hand.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
+
+mod client;
+mod framing;
+mod hosts;
+mod isolation;
+mod limits;
+mod multiplexed;
+mod relaying;
+mod sessions;
+mod streams;
+mod upstream;
+mod world;

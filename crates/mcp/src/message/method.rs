@@ -47,6 +47,12 @@ const URI: Subject = Subject {
     presence: Presence::Required,
 };
 
+/// 2026-07-28 has no such method: its servers answer so, whatever the parameters.
+const SUBSCRIBED: Subject = Subject {
+    presence: Presence::Optional,
+    ..URI
+};
+
 const TASK: Subject = Subject {
     field: "taskId",
     limit: 4096,
@@ -59,8 +65,8 @@ const REQUESTS: &[(&str, Option<Subject>)] = &[
     ("resources/read", Some(URI)),
     ("resources/list", None),
     ("resources/templates/list", None),
-    ("resources/subscribe", Some(URI)),
-    ("resources/unsubscribe", Some(URI)),
+    ("resources/subscribe", Some(SUBSCRIBED)),
+    ("resources/unsubscribe", Some(SUBSCRIBED)),
     ("prompts/get", Some(NAME)),
     ("prompts/list", None),
     ("initialize", None),

@@ -136,16 +136,11 @@ fn receipt(node: &Node, awaited: Awaited) -> Receipt {
     }
 }
 
-/// Without a tenant, what the revision itself changed; with one, whatever of the tenant's is not
-/// live up to the revision.
+/// What the revision itself changed. A resource that was bad before is no answer to it: it would make
+/// every later wait of its tenant fail.
 fn concerns(reject: &Reject, awaited: Awaited) -> bool {
-    match awaited.only {
-        None => reject.revision == awaited.cursor.revision,
-        Some(tenant) => {
-            reject.revision <= awaited.cursor.revision
-                && reject.name().is_some_and(|name| name.tenant() == tenant)
-        }
-    }
+    let within = |tenant| reject.name().is_some_and(|name| name.tenant() == tenant);
+    reject.revision == awaited.cursor.revision && awaited.only.is_none_or(within)
 }
 
 #[cfg(test)]

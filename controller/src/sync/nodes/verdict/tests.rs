@@ -56,11 +56,17 @@ fn a_reject_of_the_awaited_revision_rejects_it() {
 }
 
 #[test]
-fn a_tenant_sees_its_own_rejects_up_to_the_revision_and_no_others() {
-    let nodes = [rejecting("a", tenant(1), 6, Severity::Error)];
+fn a_tenant_sees_its_own_rejects_of_the_revision_and_no_others() {
+    let nodes = [rejecting("a", tenant(1), 8, Severity::Error)];
     assert_eq!(verdict(&nodes, 8, Some(tenant(1))), Verdict::Rejected);
-    assert_eq!(verdict(&nodes, 5, Some(tenant(1))), Verdict::Live);
     assert_eq!(answers(&nodes, 8, Some(tenant(2))), ["a Applied at 9"]);
+}
+
+#[test]
+fn an_older_reject_holds_up_no_later_revision() {
+    let nodes = [rejecting("a", tenant(1), 6, Severity::Error)];
+    assert_eq!(verdict(&nodes, 6, Some(tenant(1))), Verdict::Rejected);
+    assert_eq!(answers(&nodes, 8, Some(tenant(1))), ["a Applied at 9"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use token::ApiKey;
 use uuid::Uuid;
 
 use crate::{
-    config::snapshot::{Key, ServerSet, Tenant},
+    config::snapshot::{Key, Tenant},
     error::Error,
     limit::Gauge,
     route::Target,
@@ -46,11 +46,6 @@ impl Caller {
     /// Whether the key opens this server.
     pub fn opens(&self, server: ServerUid) -> bool {
         self.key.servers.contains(server)
-    }
-
-    /// Whether the key opens every server of its tenant.
-    pub fn opens_all(&self) -> bool {
-        self.key.servers == ServerSet::All
     }
 }
 

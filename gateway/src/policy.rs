@@ -67,9 +67,8 @@ pub fn authorize(
         .ok_or(Error::UnknownServer)?;
     let server = match slot {
         ServerSlot::Serving(server) if caller.opens(server.uid) => Arc::clone(server),
-        // Which server it would be is not known, so only a key that opens every server may learn of it.
-        ServerSlot::Quarantined if caller.opens_all() => return Err(Error::ServerQuarantined),
-        ServerSlot::Serving(_) | ServerSlot::Quarantined => return Err(Error::UnknownServer),
+        ServerSlot::Quarantined(uid) if caller.opens(*uid) => return Err(Error::ServerQuarantined),
+        ServerSlot::Serving(_) | ServerSlot::Quarantined(_) => return Err(Error::UnknownServer),
     };
     let lease = lease(&server, now, lease_grace)?;
     Ok(Permit {

@@ -25,8 +25,8 @@ pub(super) struct Meters {
     logged: HashSet<(String, u64, String)>,
 }
 
-/// How many refused resources one change may write to the log.
-const LOGGED: usize = 20;
+/// How many refused resources are told apart for the log.
+const LOGGED: usize = 1000;
 
 impl Meters {
     /// Meters that have seen nothing.
@@ -69,7 +69,7 @@ impl Meters {
 
     fn log<'a>(&mut self, rejects: impl Iterator<Item = &'a Reject>) {
         let mut current = HashSet::new();
-        for reject in rejects {
+        for reject in rejects.take(LOGGED) {
             let Reject {
                 resource,
                 revision,
@@ -79,7 +79,7 @@ impl Meters {
                 ..
             } = reject;
             let entry = (resource.clone(), *revision, reason.clone());
-            if !self.logged.contains(&entry) && current.len() < LOGGED {
+            if !self.logged.contains(&entry) {
                 tracing::warn!(
                     resource,
                     revision,

@@ -18,7 +18,7 @@ use proto::{
 };
 
 use self::{
-    server::{LEASE_PATIENCE, ServerRecord, Serving},
+    server::{LEASE_PATIENCE, ServerRecord, Serving, Wait},
     tenant::TenantRecord,
 };
 use super::{
@@ -46,7 +46,8 @@ pub(super) struct Replica {
     homes: HashMap<ServerUid, TenantUid>,
     offers: Offers,
     rejects: BTreeMap<Name, Reject>,
-    waiting: HashSet<(TenantUid, ServerUid)>,
+    /// Servers with a version that waits for its lease.
+    waiting: HashMap<(TenantUid, ServerUid), Wait>,
     /// Tenants whose aggregate is not what their records say.
     dirty: HashSet<TenantUid>,
     snapshot: Arc<Snapshot>,
@@ -178,21 +179,20 @@ impl Replica {
 
     /// When the next version that waits for its lease is given up.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let since = self.waits().map(|wait| wait.since).min()?;
+        let since = self.waiting.values().map(|wait| wait.since).min()?;
         Some(since + LEASE_PATIENCE)
     }
 
     /// Reports versions whose leases did not come in time. They still go live when those come.
     pub(super) fn expire(&mut self, now: Instant) {
-        let late = |record: &ServerRecord| {
-            let wait = record.wait();
-            wait.is_some_and(|wait| wait.since + LEASE_PATIENCE <= now)
-        };
-        for id in self.waiting.clone() {
-            if let Some(record) = self.record_mut(id).filter(|record| late(record)) {
+        let late = self
+            .waiting
+            .extract_if(|_, wait| wait.since + LEASE_PATIENCE <= now);
+        for id in late.map(|(id, _)| id).collect::<Vec<_>>() {
+            if let Some(record) = self.record_mut(id) {
                 record.lose_patience();
-                self.note_server(id);
             }
+            self.note_server(id);
         }
     }
 
@@ -229,7 +229,7 @@ impl Replica {
     /// The acknowledgement to send: how far everything is live, and what is not.
     pub(super) fn ack(&self) -> Ack {
         let mut applied = self.cursor.revision;
-        if let Some(oldest) = self.waits().map(|wait| wait.from).min() {
+        if let Some(oldest) = self.waiting.values().map(|wait| wait.from).min() {
             applied = applied.min(oldest.saturating_sub(1));
         }
         let mut rejects: Vec<_> = self.rejects.values().collect();
@@ -359,13 +359,12 @@ impl Replica {
             return;
         };
         let name = Name::Known(StreamName::Server(id.0, id.1));
-        let (held, waits) = (record.held, record.wait().is_some());
+        let (held, wait) = (record.held, record.wait());
         let reject = record.trouble().map(|trouble| reject(&name, held, trouble));
-        if waits {
-            self.waiting.insert(id);
-        } else {
-            self.waiting.remove(&id);
-        }
+        match wait {
+            Some(wait) => self.waiting.insert(id, wait),
+            None => self.waiting.remove(&id),
+        };
         match reject {
             Some(reject) => self.rejects.insert(name, reject),
             None => self.rejects.remove(&name),
@@ -443,13 +442,6 @@ impl Replica {
         (tenant, server): (TenantUid, ServerUid),
     ) -> Option<&mut ServerRecord> {
         self.tenants.get_mut(&tenant)?.servers.get_mut(&server)
-    }
-
-    fn waits(&self) -> impl Iterator<Item = server::Wait> {
-        self.waiting.iter().filter_map(|(tenant, server)| {
-            let tenant = self.tenants.get(tenant)?;
-            tenant.servers.get(server)?.wait()
-        })
     }
 }
 

@@ -193,7 +193,7 @@ fn said(kind: watch_leases_response::Kind) -> WatchLeasesResponse {
 pub(super) fn seen(snapshot: &Snapshot, (tenant, server): (u8, u8)) -> Option<String> {
     let tenant = snapshot.tenant_by_authority(&format!("t{tenant}.test"))?;
     Some(match tenant.server(&format!("s{server}"))? {
-        ServerSlot::Quarantined => "quarantined".to_owned(),
+        ServerSlot::Quarantined(_) => "quarantined".to_owned(),
         ServerSlot::Serving(server) => {
             let version = server
                 .endpoint

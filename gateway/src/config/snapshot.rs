@@ -196,7 +196,7 @@ pub enum ServerSlot {
     /// It can be called.
     Serving(Arc<Server>),
     /// Config names it, but no version of it could be applied: 503.
-    Quarantined,
+    Quarantined(ServerUid),
 }
 
 /// A server as calls need it.

@@ -255,7 +255,7 @@ impl ServerRecord {
 
     /// What stands under its slug, if that could ever be read. The rank decides where two servers
     /// have the same slug, which a refused version can bring about.
-    pub(super) fn slot(&self) -> Option<((bool, u64), &Slug, ServerSlot)> {
+    pub(super) fn slot(&self, uid: ServerUid) -> Option<((bool, u64), &Slug, ServerSlot)> {
         if let Some(live) = &self.live {
             let server = Arc::clone(&live.server);
             let rank = (true, live.revision);
@@ -264,7 +264,7 @@ impl ServerRecord {
         let next = self.next.as_ref().map(|next| &next.spec.slug);
         let fault = self.fault.as_ref().and_then(|fault| fault.slug.as_ref());
         let slug = next.or(fault)?;
-        Some(((false, self.held), slug, ServerSlot::Quarantined))
+        Some(((false, self.held), slug, ServerSlot::Quarantined(uid)))
     }
 }
 

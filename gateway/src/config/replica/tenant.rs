@@ -90,8 +90,8 @@ impl TenantRecord {
         let mut tenant = Tenant::new(spec.clone(), gauge).with_revision(*revision);
         let mut slots: Vec<_> = self
             .servers
-            .values()
-            .filter_map(ServerRecord::slot)
+            .iter()
+            .filter_map(|(uid, server)| server.slot(*uid))
             .collect();
         slots.sort_by_key(|(rank, ..)| *rank);
         for (_, slug, slot) in slots {

@@ -282,6 +282,23 @@ fn a_lease_for_another_origin_is_not_used() {
 }
 
 #[test]
+fn a_lease_that_cannot_be_sent_is_a_refusal() {
+    let mut node = with_credential();
+    node.apply(&delta(5, 6, [samples::server((1, 1), 6, 2)]), now())
+        .unwrap();
+    let mut broken = samples::lease((1, 1), 2);
+    if let Some(proto::node::v1::watch_leases_response::Kind::Lease(lease)) = &mut broken.kind {
+        lease.header_value = "two\nlines".into();
+    }
+    node.hear(broken, UNIX_EPOCH);
+    assert_eq!(serving(&mut node).unwrap(), "r2+g1");
+    let ack = node.ack();
+    let name = samples::server((1, 1), 6, 2).name;
+    assert_eq!(rejects(&ack), [(name, 6, 2, "CREDENTIAL_UNREADABLE")]);
+    assert_eq!(ack.rejects[0].detail, "header_value");
+}
+
+#[test]
 fn a_lease_for_another_tenants_server_is_not_used() {
     let mut node = node(5, [samples::tenant(1, 1), samples::server((1, 1), 2, 1)]);
     let mut foreign = samples::lease((1, 1), 1);

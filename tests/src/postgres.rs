@@ -166,7 +166,12 @@ impl Database {
         if !output.status.success() {
             bail!("pg_dump: {}", String::from_utf8_lossy(&output.stderr));
         }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        // Newer versions frame a dump in a key of their own, another one each time.
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines = text.lines();
+        let kept = lines
+            .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
+        Ok(kept.collect::<Vec<_>>().join("\n"))
     }
 
     fn url(&self, role: &str) -> String {

@@ -53,11 +53,21 @@ async fn forward(
     }))
 }
 
-async fn send(idle: Idle, upstream: SocketAddr, request: Request<Incoming>) -> anyhow::Result<Reply> {
+async fn send(
+    idle: Idle,
+    upstream: SocketAddr,
+    request: Request<Incoming>,
+) -> anyhow::Result<Reply> {
     let mut connection = connection(&idle, upstream).await?;
     let mut reply = connection.send_request(request).await?;
     reply.headers_mut().remove(CONNECTION);
-    Ok(reply.map(|inner| Either::Left(Pooled { inner, connection: Some(connection), idle })))
+    Ok(reply.map(|inner| {
+        Either::Left(Pooled {
+            inner,
+            connection: Some(connection),
+            idle,
+        })
+    }))
 }
 
 async fn connection(idle: &Idle, upstream: SocketAddr) -> anyhow::Result<SendRequest<Incoming>> {
@@ -92,7 +102,8 @@ impl Body for Pooled {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
-        let ended = matches!(frame, Poll::Ready(None)) || (frame.is_ready() && self.inner.is_end_stream());
+        let ended =
+            matches!(frame, Poll::Ready(None)) || (frame.is_ready() && self.inner.is_end_stream());
         if ended && let Some(connection) = self.connection.take() {
             self.idle.borrow_mut().push(connection);
         }

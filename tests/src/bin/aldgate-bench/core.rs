@@ -22,12 +22,16 @@ where
         let listener = listen(addr)?;
         let make = make.clone();
         running.push(std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             LocalSet::new().block_on(&runtime, accept(listener, make()))
         }));
     }
     for thread in running {
-        thread.join().map_err(|_| anyhow::anyhow!("a serving thread panicked"))??;
+        thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("a serving thread panicked"))??;
     }
     Ok(())
 }

@@ -39,7 +39,12 @@ pub(crate) const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","
 
 impl Contender {
     /// Loads it for `seconds` from `connections` connections.
-    pub(crate) fn load(&self, dir: &Path, connections: usize, seconds: u32) -> anyhow::Result<Measured> {
+    pub(crate) fn load(
+        &self,
+        dir: &Path,
+        connections: usize,
+        seconds: u32,
+    ) -> anyhow::Result<Measured> {
         let script = dir.join("load.lua");
         fs::write(&script, self.script())?;
         wrk(&script, &self.url, connections, 1)?;
@@ -47,7 +52,12 @@ impl Contender {
         let summary = wrk(&script, &self.url, connections, seconds)?;
         let after = Usage::of(self.pid);
         if summary.failed > 0 || summary.requests == 0 {
-            bail!("{}: {} of {} requests failed", self.name, summary.failed, summary.requests);
+            bail!(
+                "{}: {} of {} requests failed",
+                self.name,
+                summary.failed,
+                summary.requests
+            );
         }
         let count = f64::from(summary.requests);
         Ok(Measured {
@@ -113,6 +123,9 @@ fn wrk(script: &Path, url: &str, connections: usize, seconds: u32) -> anyhow::Re
         .output()
         .context("running wrk (a Debian package; ./dev bench installs it)")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find_map(|line| line.strip_prefix("BENCH ")).context("wrk printed no summary")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("BENCH "))
+        .context("wrk printed no summary")?;
     Ok(serde_json::from_str(line)?)
 }

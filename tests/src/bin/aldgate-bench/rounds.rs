@@ -26,7 +26,10 @@ impl Rounds {
                 results.push(contender.load(dir, connections, seconds)?);
             }
         }
-        Ok(Self { names: contenders.iter().map(|contender| contender.name).collect(), measured })
+        Ok(Self {
+            names: contenders.iter().map(|contender| contender.name).collect(),
+            measured,
+        })
     }
 
     /// A Markdown table; ratios are to the contender called `base`.
@@ -53,9 +56,19 @@ impl Rounds {
 
     /// CPU time of `name` over that of `base`, round by round.
     pub(crate) fn ratios(&self, name: &str, base: &str) -> Vec<f64> {
-        let find = |wanted: &str| self.names.iter().position(|name| *name == wanted).map(|at| &self.measured[at]);
-        let (Some(ours), Some(theirs)) = (find(name), find(base)) else { return Vec::new() };
-        ours.iter().zip(theirs).map(|(ours, theirs)| ours.cpu_us / theirs.cpu_us).collect()
+        let find = |wanted: &str| {
+            self.names
+                .iter()
+                .position(|name| *name == wanted)
+                .map(|at| &self.measured[at])
+        };
+        let (Some(ours), Some(theirs)) = (find(name), find(base)) else {
+            return Vec::new();
+        };
+        ours.iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| ours.cpu_us / theirs.cpu_us)
+            .collect()
     }
 }
 

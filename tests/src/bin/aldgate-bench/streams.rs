@@ -17,7 +17,11 @@ pub(crate) async fn memory_per_stream(contender: &Contender, count: u32) -> anyh
     let before = Usage::of(contender.pid).memory;
     let mut open = Vec::new();
     for number in 0..count {
-        open.push(stream(contender, number).await.with_context(|| format!("{}: stream {number}", contender.name))?);
+        open.push(
+            stream(contender, number)
+                .await
+                .with_context(|| format!("{}: stream {number}", contender.name))?,
+        );
     }
     // Two more events on each, so that every buffer on the way has been used.
     for stream in &mut open {
@@ -28,12 +32,19 @@ pub(crate) async fn memory_per_stream(contender: &Contender, count: u32) -> anyh
 }
 
 async fn stream(contender: &Contender, number: u32) -> anyhow::Result<TcpStream> {
-    let rest = contender.url.strip_prefix("http://").context("an http URL")?;
+    let rest = contender
+        .url
+        .strip_prefix("http://")
+        .context("an http URL")?;
     let (authority, path) = rest.split_once('/').context("a URL with a path")?;
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"echo","arguments":{{"every_ms":1000}},"_meta":{{"progressToken":1}}}}}}"#
     );
-    let headers: String = contender.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: String = contender
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let mut stream = TcpStream::connect(authority).await?;
     stream
         .write_all(

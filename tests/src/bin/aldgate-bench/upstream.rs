@@ -69,7 +69,10 @@ fn initialize(id: &RawValue, version: &str) -> Reply {
     let mut reply = json(format!(
         r#"{{"jsonrpc":"2.0","id":{id},"result":{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}},"serverInfo":{{"name":"bench","version":"1"}}}}}}"#,
     ));
-    reply.headers_mut().insert("mcp-session-id", HeaderValue::from_static("0123456789abcdef0123456789abcdef"));
+    reply.headers_mut().insert(
+        "mcp-session-id",
+        HeaderValue::from_static("0123456789abcdef0123456789abcdef"),
+    );
     reply
 }
 
@@ -85,13 +88,17 @@ fn result(id: &RawValue) -> Reply {
 
 fn json(text: String) -> Reply {
     let mut reply = Response::new(Either::Left(Full::new(text.into())));
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
 fn events(every: Duration) -> Reply {
     let mut reply = Response::new(Either::Right(Events(interval(every))));
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     reply
 }
 

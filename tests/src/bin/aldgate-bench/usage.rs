@@ -14,21 +14,31 @@ pub(crate) struct Usage {
 impl Usage {
     /// Of the process `pid` and its descendants, now.
     pub(crate) fn of(pid: u32) -> Self {
-        tree(pid).into_iter().filter_map(one).fold(Self::default(), |sum, one| Self {
-            cpu_us: sum.cpu_us + one.cpu_us,
-            memory: sum.memory + one.memory,
-        })
+        tree(pid)
+            .into_iter()
+            .filter_map(one)
+            .fold(Self::default(), |sum, one| Self {
+                cpu_us: sum.cpu_us + one.cpu_us,
+                memory: sum.memory + one.memory,
+            })
     }
 }
 
 fn one(pid: u32) -> Option<Usage> {
-    let ticks: f64 = stat(pid)?.get(11..13)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
+    let ticks: f64 = stat(pid)?
+        .get(11..13)?
+        .iter()
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum();
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let kib: f64 = rollup
         .lines()
         .find_map(|line| line.strip_prefix("Pss:"))
         .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())?;
-    Some(Usage { cpu_us: ticks * 1e6 / TICKS_PER_SECOND, memory: kib * 1024.0 })
+    Some(Usage {
+        cpu_us: ticks * 1e6 / TICKS_PER_SECOND,
+        memory: kib * 1024.0,
+    })
 }
 
 /// The fields of `/proc/PID/stat` after the program's name: state, parent, …

@@ -109,6 +109,11 @@ fn check_etag(given: &str, revision: u64) -> Result<(), Error> {
     Err(Error::EtagMismatch { current })
 }
 
+/// The last segment of a resource name.
+fn last(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 fn timestamp(time: OffsetDateTime) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: time.unix_timestamp(),

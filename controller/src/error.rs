@@ -60,6 +60,9 @@ pub enum Error {
     /// Not live everywhere in time.
     #[error("revision {} is not live on every node yet; the details name them", .0.revision)]
     RevisionPending(WaitForRevisionResponse),
+    /// A request of more than 4 MiB.
+    #[error("the request is larger than 4 MiB")]
+    TooLarge,
     /// The method took too long.
     #[error("the call took longer than the server allows")]
     Deadline,
@@ -107,6 +110,7 @@ impl Error {
             Self::AlreadyExists(_) => Code::AlreadyExists,
             Self::EtagMismatch { .. } => Code::Aborted,
             Self::NodeConnected | Self::RevisionRejected(_) => Code::FailedPrecondition,
+            Self::TooLarge => Code::ResourceExhausted,
             Self::RevisionPending(_) | Self::Deadline => Code::DeadlineExceeded,
             Self::Store(error) => match error {
                 StoreError::Sql(cause) if unreachable(cause) => Code::Unavailable,
@@ -135,6 +139,7 @@ impl Error {
             Self::NodeConnected => "NODE_CONNECTED",
             Self::RevisionRejected(_) => "REVISION_REJECTED",
             Self::RevisionPending(_) => "REVISION_PENDING",
+            Self::TooLarge => "MESSAGE_TOO_LARGE",
             Self::Deadline => "DEADLINE_EXCEEDED",
             Self::Store(_) => match self.code() {
                 Code::Unavailable => "DATABASE_UNAVAILABLE",
@@ -176,6 +181,7 @@ impl Error {
             | Self::NodeConnected
             | Self::RevisionRejected(_)
             | Self::RevisionPending(_)
+            | Self::TooLarge
             | Self::Deadline => {}
         }
         details

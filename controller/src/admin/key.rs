@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     Actor, Admin, called, check_etag, digest, etag,
     field::{self, Checks, DISPLAY_NAME},
+    last,
     mask::Mask,
     page::List,
     timestamp,
@@ -132,10 +133,11 @@ async fn list(
     let pages = &admin.0.pages;
     let page = pages.read(list, request.page_size, &request.page_token)?;
     let mut tx = actor.enter(&admin.0.store, &parent.tenant, &parent).await?;
-    let mut keys = tx.keys(&page.after, page.limit()).await?;
-    let next_page_token = pages.cut(list, &page, &mut keys, |key| key.slug.clone());
+    let keys = tx.keys(&page.after, page.limit()).await?;
+    let mut keys: Vec<_> = keys.iter().map(|key| view(tx.tenant(), key)).collect();
+    let next_page_token = pages.cut(list, &page, &mut keys, |key| last(&key.name));
     Ok(v1::ListKeysResponse {
-        keys: keys.iter().map(|key| view(tx.tenant(), key)).collect(),
+        keys,
         next_page_token,
     })
 }
@@ -343,4 +345,4 @@ fn view(tenant: &Tenant, key: &Key) -> v1::Key {
 }
 
 const CHANGEABLE: [&str; 4] = ["display_name", "all_servers", "servers", "disabled"];
-const MAX_SERVERS: usize = 1000;
+const MAX_SERVERS: usize = 250;

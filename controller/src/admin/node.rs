@@ -6,7 +6,7 @@ use proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Admin, called, page::List, timestamp};
+use super::{Admin, called, last, page::List, timestamp};
 use crate::{
     error::Error,
     store::audit::Entry,
@@ -41,9 +41,12 @@ impl NodeService for Admin {
         let page = pages.read(list, request.page_size, &request.page_token)?;
         let mut nodes = self.0.registry.list();
         nodes.retain(|node| node.id.as_str() > page.after.as_str());
-        let next_page_token = pages.cut(list, &page, &mut nodes, |node| node.id.to_string());
+        nodes.truncate(page.size + 1);
+        let nodes = nodes.into_iter().map(|node| self.node_view(node));
+        let mut nodes: Vec<_> = nodes.collect();
+        let next_page_token = pages.cut(list, &page, &mut nodes, |node| last(&node.name));
         Ok(Response::new(v1::ListNodesResponse {
-            nodes: nodes.into_iter().map(|node| self.node_view(node)).collect(),
+            nodes,
             next_page_token,
         }))
     }

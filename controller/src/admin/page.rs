@@ -3,6 +3,7 @@
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use prost::Message;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -56,21 +57,29 @@ impl Pages {
         Ok(Page { after, size })
     }
 
-    /// Cuts what was fetched, one more than the page holds, and names the next page if there is one.
-    pub fn cut<T>(
+    /// Cuts what was fetched, one more than the page holds, to the page's size and to what fits into
+    /// one message, and names the next page if there is one. `position` is what the next page's
+    /// items come after.
+    pub fn cut<M: Message>(
         &self,
         list: List<'_>,
         page: &Page,
-        items: &mut Vec<T>,
-        position: impl Fn(&T) -> String,
+        items: &mut Vec<M>,
+        position: impl Fn(&M) -> &str,
     ) -> String {
-        if items.len() <= page.size {
+        let mut bytes = 0;
+        let fitting = items.iter().take_while(|item| {
+            bytes += item.encoded_len();
+            bytes <= BYTES
+        });
+        let kept = fitting.count().clamp(1, page.size);
+        if items.len() <= kept {
             return String::new();
         }
-        items.truncate(page.size);
+        items.truncate(kept);
         items
             .last()
-            .map_or_else(String::new, |last| self.token(list, &position(last)))
+            .map_or_else(String::new, |last| self.token(list, position(last)))
     }
 
     fn token(&self, list: List<'_>, after: &str) -> String {
@@ -103,6 +112,8 @@ impl Page {
 
 const DEFAULT: usize = 50;
 const MAX: usize = 1000;
+/// The items of one page; messages have at most 4 MiB.
+pub const BYTES: usize = 3 << 20;
 const TAG: usize = 12;
 
 #[cfg(test)]
@@ -114,14 +125,14 @@ mod tests {
         let pages = pages();
         let first = pages.read(SERVERS, 2, "").unwrap();
         assert_eq!((first.after.as_str(), first.limit()), ("", 3));
-        let mut items = vec!["a", "b", "c"];
-        let token = pages.cut(SERVERS, &first, &mut items, |item| (*item).to_owned());
+        let mut items = texts(&["a", "b", "c"]);
+        let token = pages.cut(SERVERS, &first, &mut items, |item| item.as_str());
         assert_eq!(items, ["a", "b"]);
         let next = pages.read(SERVERS, 2, &token).unwrap();
         assert_eq!(next.after, "b");
-        let mut items = vec!["c"];
+        let mut items = texts(&["c"]);
         assert_eq!(
-            pages.cut(SERVERS, &next, &mut items, |item| (*item).to_owned()),
+            pages.cut(SERVERS, &next, &mut items, |item| item.as_str()),
             ""
         );
     }
@@ -162,6 +173,26 @@ mod tests {
         assert_eq!(size(1000), Some(1000));
         assert_eq!(size(i32::MAX), Some(1000));
         assert_eq!(size(-1), None);
+    }
+
+    #[test]
+    fn a_page_ends_before_it_outgrows_a_message() {
+        let pages = pages();
+        let page = pages.read(SERVERS, 10, "").unwrap();
+        let big = "x".repeat(BYTES / 2);
+        let mut items = texts(&[&big, "b", &big, "d"]);
+        let token = pages.cut(SERVERS, &page, &mut items, |item| item.as_str());
+        assert_eq!(items.len(), 2);
+        assert_eq!(pages.read(SERVERS, 10, &token).unwrap().after, "b");
+        let huge = "x".repeat(BYTES + 1);
+        let mut items = texts(&[&huge, "b"]);
+        pages.cut(SERVERS, &page, &mut items, |_| "a");
+        assert_eq!(items.len(), 1, "a page holds something");
+    }
+
+    /// Strings are messages too, `google.protobuf.StringValue`.
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     fn pages() -> Pages {

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Actor, Admin, called,
     field::{self, Checks},
-    node,
+    last, node,
     page::List,
     timestamp,
 };
@@ -92,12 +92,11 @@ async fn list(
     let page = pages.read(list, request.page_size, &request.page_token)?;
     let before = page.after.parse().unwrap_or(u64::MAX);
     let mut tx = actor.enter_platform(&admin.0.store).await?;
-    let mut revisions = tx.revisions(before, page.limit()).await?;
-    let next_page_token = pages.cut(list, &page, &mut revisions, |revision| {
-        revision.number.to_string()
-    });
+    let revisions = tx.revisions(before, page.limit()).await?;
+    let mut revisions: Vec<_> = revisions.into_iter().map(view).collect();
+    let next_page_token = pages.cut(list, &page, &mut revisions, |revision| last(&revision.name));
     Ok(v1::ListRevisionsResponse {
-        revisions: revisions.into_iter().map(view).collect(),
+        revisions,
         next_page_token,
     })
 }

@@ -13,8 +13,9 @@ use self::registration::{changed, read_new, url};
 use super::{
     Actor, Admin, called, check_etag, credential, digest, etag,
     field::{self, Checks},
+    last,
     mask::Mask,
-    page::List,
+    page::{BYTES, List},
     timestamp,
 };
 use crate::{
@@ -152,13 +153,12 @@ async fn list(
     let pages = &admin.0.pages;
     let page = pages.read(list, request.page_size, &request.page_token)?;
     let mut tx = actor.enter(&admin.0.store, &parent.tenant, &parent).await?;
-    let mut servers = tx.servers(&page.after, page.limit()).await?;
-    let next_page_token = pages.cut(list, &page, &mut servers, |server| server.slug.clone());
+    let servers = tx.servers(&page.after, page.limit(), BYTES).await?;
+    let servers = servers.iter().map(|server| view(tx.tenant(), server));
+    let mut servers: Vec<_> = servers.collect();
+    let next_page_token = pages.cut(list, &page, &mut servers, |server| last(&server.name));
     Ok(v1::ListServersResponse {
-        servers: servers
-            .iter()
-            .map(|server| view(tx.tenant(), server))
-            .collect(),
+        servers,
         next_page_token,
     })
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     Admin, called, check_etag, digest, etag,
     field::{self, Checks, DISPLAY_NAME},
+    last,
     mask::Mask,
     origin,
     page::List,
@@ -125,10 +126,11 @@ async fn list(
     let pages = &admin.0.pages;
     let page = pages.read(list, request.page_size, &request.page_token)?;
     let mut tx = actor.enter_platform(&admin.0.store).await?;
-    let mut tenants = tx.tenants(&page.after, page.limit()).await?;
-    let next_page_token = pages.cut(list, &page, &mut tenants, |tenant| tenant.slug.clone());
+    let tenants = tx.tenants(&page.after, page.limit()).await?;
+    let mut tenants: Vec<_> = tenants.iter().map(view).collect();
+    let next_page_token = pages.cut(list, &page, &mut tenants, |tenant| last(&tenant.name));
     Ok(v1::ListTenantsResponse {
-        tenants: tenants.iter().map(view).collect(),
+        tenants,
         next_page_token,
     })
 }

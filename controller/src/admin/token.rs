@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     Actor, Admin, called, digest,
     field::{self, Checks, DISPLAY_NAME},
+    last,
     page::List,
     timestamp,
 };
@@ -112,10 +113,11 @@ async fn list(
     let pages = &admin.0.pages;
     let page = pages.read(list, request.page_size, &request.page_token)?;
     let mut tx = actor.enter_platform(&admin.0.store).await?;
-    let mut tokens = tx.tokens(page.after.parse().ok(), page.limit()).await?;
-    let next_page_token = pages.cut(list, &page, &mut tokens, |token| token.uid.to_string());
+    let tokens = tx.tokens(page.after.parse().ok(), page.limit()).await?;
+    let mut tokens: Vec<_> = tokens.iter().map(view).collect();
+    let next_page_token = pages.cut(list, &page, &mut tokens, |token| last(&token.name));
     Ok(v1::ListTokensResponse {
-        tokens: tokens.iter().map(view).collect(),
+        tokens,
         next_page_token,
     })
 }

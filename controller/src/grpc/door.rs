@@ -185,7 +185,15 @@ where
         Ok(response) => unfailing(response),
         Err(_) => Status::from(Error::Deadline).into_http(),
     };
-    let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    let (response, code) = match code(&response) {
+        // What tonic says of a request beyond the cap, and we of nothing (AD-06).
+        Code::OutOfRange => {
+            let status = Status::from(Error::TooLarge);
+            let code = status.code();
+            (status.into_http(), code)
+        }
+        code => (response, code),
+    };
     tracing::info!(
         method = path,
         actor = author.actor,
@@ -212,6 +220,11 @@ fn refuse(path: &str, peer: Option<&Peer>, error: Error) -> Response<Body> {
     );
     metrics::counter!("aldgate_refused_calls_total", "reason" => error.reason()).increment(1);
     Status::from(error).into_http()
+}
+
+/// The code of an answer that is already known to be a failure.
+fn code(response: &Response<Body>) -> Code {
+    Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
 }
 
 fn unfailing(response: Result<Response<Body>, Infallible>) -> Response<Body> {

@@ -163,20 +163,39 @@ impl Tx<OneTenant> {
         Ok(row.map(Server::from))
     }
 
-    /// A page of the tenant's servers, in the order of their slugs, that come after this one.
-    pub async fn servers(&mut self, after: &str, limit: i64) -> Result<Vec<Server>, StoreError> {
+    /// A page of the tenant's servers, in the order of their slugs, that come after this one. It
+    /// ends with the row that makes it larger than `bytes`, so that no list fills the memory.
+    pub async fn servers(
+        &mut self,
+        after: &str,
+        limit: i64,
+        bytes: usize,
+    ) -> Result<Vec<Server>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT server_id, slug, display_name, description, url, timeout_ms, tool_list,
                     auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
                     auth_updated_at, revision, created_at, updated_at
-             FROM servers
-             WHERE tenant_id = $1 AND slug > $2 COLLATE \"C\"
-             ORDER BY slug COLLATE \"C\"
-             LIMIT $3",
+             FROM (
+                 SELECT page.*,
+                        sum(octet_length(tool_list)) OVER (
+                            ORDER BY slug COLLATE \"C\"
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        ) AS bytes_before
+                 FROM (
+                     SELECT *
+                     FROM servers
+                     WHERE tenant_id = $1 AND slug > $2 COLLATE \"C\"
+                     ORDER BY slug COLLATE \"C\"
+                     LIMIT $3
+                 ) page
+             ) weighed
+             WHERE coalesce(bytes_before, 0) <= $4
+             ORDER BY slug COLLATE \"C\"",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(after)
         .bind(limit)
+        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
         .fetch_all(&mut *self.sql)
         .await?;
         Ok(rows.into_iter().map(Server::from).collect())

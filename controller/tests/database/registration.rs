@@ -1,6 +1,8 @@
 //! What can be registered and how it is listed.
 
-use proto::admin::v1::{self, tenant_service_client::TenantServiceClient};
+use proto::admin::v1::{
+    self, server_service_client::ServerServiceClient, tenant_service_client::TenantServiceClient,
+};
 use tonic::Code;
 
 use crate::{
@@ -98,4 +100,47 @@ async fn lists_come_in_pages_and_a_taken_origin_is_named() {
     };
     let taken = client.update_tenant(admin.call(moved)).await.unwrap_err();
     assert_eq!(told(&taken).1, ["tenant.alias_hosts[1]"]);
+}
+
+/// AD-06, and lists of large resources.
+#[tokio::test]
+async fn large_lists_come_in_small_pages_and_large_requests_not_at_all() {
+    let stack = Stack::start().await;
+    let admin = Operator::of(&stack).await;
+    admin.tenant("acme", "acme.test:8080").await.unwrap();
+    let mut client = ServerServiceClient::new(admin.channel.clone());
+    let create = |slug: &str, bytes: usize| v1::CreateServerRequest {
+        parent: "tenants/acme".to_owned(),
+        server_id: slug.to_owned(),
+        server: Some(v1::Server {
+            url: "http://127.0.0.1:9101/mcp".to_owned(),
+            tool_list_json: format!(r#"[{{"name":"{}"}}]"#, "x".repeat(bytes)),
+            ..Default::default()
+        }),
+        credential: None,
+    };
+    for slug in ["a", "b", "c", "d", "e", "f"] {
+        let request = admin.call(create(slug, 1_000_000));
+        client.create_server(request).await.unwrap();
+    }
+    let refused = client.create_server(admin.call(create("g", 5 << 20))).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+
+    let (mut sizes, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = v1::ListServersRequest {
+            parent: "tenants/acme".to_owned(),
+            page_size: 0,
+            page_token,
+        };
+        let page = client.list_servers(admin.call(request)).await.unwrap();
+        let page = page.into_inner();
+        sizes.push(page.servers.len());
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [3, 3]);
 }

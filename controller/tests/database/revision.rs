@@ -110,3 +110,20 @@ async fn a_wait_without_nodes_returns_at_once() {
         .await;
     assert!(own.is_ok());
 }
+
+/// control-plane.md §2.3: one number for each change, whoever else is writing.
+#[tokio::test]
+async fn writers_at_the_same_time_leave_no_hole_between_revisions() {
+    let stack = Stack::start().await;
+    let admin = Operator::of(&stack).await;
+    admin.tenant("acme", "acme.test:8080").await.unwrap();
+    let slugs: Vec<String> = (0..30).map(|number| format!("s{number}")).collect();
+    let writers = slugs.iter().map(|slug| admin.server("acme", slug, None));
+    let written = futures_util::future::join_all(writers).await;
+    let mut revisions: Vec<u64> = written
+        .into_iter()
+        .map(|server| server.unwrap().revision)
+        .collect();
+    revisions.sort_unstable();
+    assert_eq!(revisions, (2..=31).collect::<Vec<_>>());
+}

@@ -10,7 +10,7 @@ use super::*;
 use crate::config::staging::Staging;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn every_order_of_events_ends_where_a_fresh_snapshot_ends(

@@ -58,3 +58,6 @@ pub mod foreign;
 
 /// The public conformance suite, straight at the fixture and through a gateway.
 pub mod conformance;
+
+/// The official clients as programs.
+pub mod clients;

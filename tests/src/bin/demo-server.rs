@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use axum::serve::ListenerExt as _;
 use clap::Parser;
 use runtime::port_file::PortFile;
 use tests::demo::door::{self, Door};
@@ -53,6 +54,10 @@ async fn main() -> Result<()> {
             .one("mcp", listener.local_addr()?)
             .write(&path)?;
     }
+    let listener = listener.tap_io(|stream| {
+        // Small events must not wait for more. A connection that is gone already is noticed later.
+        let _ = stream.set_nodelay(true);
+    });
     axum::serve(listener, door::router(door)).await?;
     Ok(())
 }

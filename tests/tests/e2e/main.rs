@@ -12,6 +12,8 @@ mod kek;
 mod leakage;
 mod load;
 mod quarantine;
+mod quickstart;
 mod raw_grpc;
 mod schema;
 mod ssrf;
+mod tools;

@@ -4,6 +4,7 @@
 mod accept;
 mod connection;
 mod listener;
+mod open;
 mod peers;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 pub use listener::{BindError, bind};
+pub(crate) use open::Open;
 pub use peers::Peers;
 
 use crate::pipeline::Core;
@@ -24,8 +26,10 @@ pub struct ServeSettings {
     pub tls: Option<Arc<ServerConfig>>,
     /// For a TLS handshake, and to the first byte without TLS.
     pub handshake: Duration,
-    /// From one request on a connection to the end of the next one's head.
+    /// From the first byte of a request's head to its last (HTTP/1.1).
     pub header_read: Duration,
+    /// From the end of a reply to the first byte of the next request (HTTP/1.1).
+    pub idle: Duration,
     /// How long a draining node takes new connections, because load balancers lag.
     pub drain_accept: Duration,
     /// When a draining node stops waiting for replies.
@@ -38,6 +42,7 @@ impl Default for ServeSettings {
             tls: None,
             handshake: Duration::from_secs(10),
             header_read: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
             drain_accept: Duration::from_secs(3),
             drain_deadline: Duration::from_secs(30),
         }
@@ -54,6 +59,7 @@ pub(crate) struct Door {
     /// Cancelled when no new connection is taken any more.
     pub(crate) closing: CancellationToken,
     pub(crate) connections: Tasks,
+    pub(crate) open: Rc<Open>,
 }
 
 /// Serves until told to stop, then drains: every reply is the last on its connection, new
@@ -68,6 +74,7 @@ pub(crate) async fn run(door: Rc<Door>, listeners: Vec<tokio::net::TcpListener>)
     tokio::select! {
         () = Rc::clone(&core.log).keep_flushing() => {}
         () = core.upstreams.keep_tidy() => {}
+        () = Rc::clone(&door.open).keep_sweeping() => {}
         () = door.shutdown.hard().cancelled_owned() => {}
         () = drain(&door) => {}
     }
@@ -76,9 +83,12 @@ pub(crate) async fn run(door: Rc<Door>, listeners: Vec<tokio::net::TcpListener>)
 async fn drain(door: &Door) {
     door.shutdown.soft().cancelled().await;
     door.core.draining.set(true);
+    door.open.finish(open::Protocol::Http2);
     let settings = &door.settings;
     tokio::time::sleep(settings.drain_accept).await;
     door.closing.cancel();
+    // Until here an idle connection could bring one more request, answered with `Connection: close`.
+    door.open.finish(open::Protocol::Http1);
     let rest = settings
         .drain_deadline
         .saturating_sub(settings.drain_accept);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use mcp::{
     era::{Era, LegacyVersion},
     message::Kind,
@@ -178,7 +178,7 @@ fn binding(permit: &Permit) -> SessionBinding {
 }
 
 /// The header that carries session ids, in both directions.
-pub const SESSION_ID: &str = "mcp-session-id";
+pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// As long as the day's key is kept.
 const LIFETIME: Duration = Duration::from_hours(7 * 24);

@@ -189,6 +189,7 @@ fn serve(source: &mut Source) -> Result<ServeSettings, StartError> {
         tls,
         handshake: source.duration_or("ALDGATE_LIMIT_HANDSHAKE", default.handshake)?,
         header_read: source.duration_or("ALDGATE_LIMIT_HEADER_READ", default.header_read)?,
+        idle: source.duration_or("ALDGATE_LIMIT_CONNECTION_IDLE", default.idle)?,
         drain_accept: source.duration_or("ALDGATE_DRAIN_ACCEPT", default.drain_accept)?,
         drain_deadline: source.duration_or("ALDGATE_DRAIN_DEADLINE", default.drain_deadline)?,
     })

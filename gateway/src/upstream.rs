@@ -29,8 +29,13 @@ use self::{
     response::Plan,
 };
 use crate::{
-    access::Record, error::Error, limit::Slot, metrics::Metrics, policy::Permit, read::Operation,
-    session::Session,
+    access::Record,
+    error::Error,
+    limit::Slot,
+    metrics::Metrics,
+    policy::Permit,
+    read::Operation,
+    session::{SESSION_ID, Session},
 };
 
 /// Deadlines and limits of calls to servers.
@@ -195,7 +200,9 @@ impl Upstreams {
     ) -> Result<Response<Content>, Error> {
         let (parts, body) = head.into_parts();
         let plan = response::plan(&parts, http_body::Body::is_end_stream(&body))?;
-        let mut reply = response::head(parts.status, plan, &parts.headers);
+        let session_id = parts.headers.get(SESSION_ID).cloned();
+        let close_delimited = response::is_close_delimited(&parts.headers, &body);
+        let mut reply = response::head(parts.status, plan, parts.headers);
         let limits = relay::Limits {
             settings: &self.settings,
             long_lived: traits.long_lived,
@@ -213,15 +220,13 @@ impl Upstreams {
             }
             Plan::Json | Plan::Events if traits.opening.is_some() => {
                 let (content, session) =
-                    handshake::relay(plan, &parts.headers, body, lent, traits, limits).await?;
+                    handshake::relay(plan, session_id, body, lent, traits, limits).await?;
                 if let Some(session) = session {
-                    reply
-                        .headers_mut()
-                        .insert(crate::session::SESSION_ID, session);
+                    reply.headers_mut().insert(SESSION_ID, session);
                 }
                 content
             }
-            Plan::Json if response::is_close_delimited(&parts.headers, &body) => {
+            Plan::Json if close_delimited => {
                 let bytes =
                     collect::all(body, lent, self.settings.json_bytes, self.settings.total).await?;
                 let reply =

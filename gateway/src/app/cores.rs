@@ -23,7 +23,7 @@ use crate::{
     config::Config,
     metrics::Metrics,
     pipeline::{Core, PathSettings},
-    serve::{self, BindError, Door, Peers, ServeSettings},
+    serve::{self, BindError, Door, Open, Peers, ServeSettings},
     settings::DataSettings,
     upstream::{UpstreamSettings, Upstreams},
 };
@@ -177,6 +177,7 @@ impl Shared {
                 drain,
                 metrics_of_upstreams,
             );
+            let open = Open::new(self.serve.header_read, self.serve.idle);
             let door = Door {
                 core: Rc::new(Core {
                     config: RefCell::new(self.config.cache()),
@@ -192,6 +193,7 @@ impl Shared {
                 shutdown: self.shutdown,
                 closing: CancellationToken::new(),
                 connections: Tasks::new(),
+                open,
             };
             serve::run(Rc::new(door), listeners).await;
             io::Result::Ok(())

@@ -1,6 +1,14 @@
 //! One client connection: TLS where configured, HTTP/1.1 or HTTP/2, and its end when the node drains.
 
-use std::{net::SocketAddr, pin::pin, rc::Rc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future as _, poll_fn},
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
 
 use http::Request;
 use hyper::{
@@ -18,25 +26,23 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::Door;
+use super::{
+    Door,
+    open::{Order, Protocol, Tracked},
+};
 use crate::pipeline;
 
 /// Serves a connection to its end.
 pub(super) async fn serve(door: Rc<Door>, socket: TcpStream, peer: SocketAddr) {
-    let metrics = Rc::clone(&door.metrics);
-    metrics.connections.increment(1.0);
-    let hard = door.shutdown.hard();
-    tokio::select! {
-        () = speak(&door, socket, peer) => {}
-        () = hard.cancelled() => {}
-    }
-    metrics.connections.decrement(1.0);
+    door.metrics.connections.increment(1.0);
+    speak(&door, socket, peer).await;
+    door.metrics.connections.decrement(1.0);
 }
 
 async fn speak(door: &Rc<Door>, socket: TcpStream, peer: SocketAddr) {
     let patience = door.settings.handshake;
     match &door.settings.tls {
-        None => match timeout(patience, Protocol::sniff(&socket)).await {
+        None => match timeout(patience, sniff(&socket)).await {
             Ok(Some(Protocol::Http1)) => speak_http1(door, socket, peer).await,
             Ok(Some(Protocol::Http2)) => speak_http2(door, socket, peer).await,
             Ok(None) | Err(_) => {}
@@ -55,27 +61,19 @@ async fn speak(door: &Rc<Door>, socket: TcpStream, peer: SocketAddr) {
     }
 }
 
-/// What a client without TLS speaks.
-enum Protocol {
-    Http1,
-    Http2,
-}
-
-impl Protocol {
-    /// Looks at the first bytes without taking them; none if there are none. Every HTTP/2 connection
-    /// begins with `PRI ` (RFC 9113 §3.4), and no method of ours does.
-    async fn sniff(socket: &TcpStream) -> Option<Self> {
-        let mut start = [0; 4];
-        loop {
-            match socket.peek(&mut start).await {
-                Ok(4) if start == *b"PRI " => return Some(Self::Http2),
-                Ok(0) | Err(_) => return None,
-                Ok(length) if length < 4 && b"PRI ".starts_with(&start[..length]) => {
-                    // The socket stays readable, so waiting for it would spin.
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                Ok(_) => return Some(Self::Http1),
+/// What a client without TLS speaks, by its first bytes, which are not taken; none if there are none.
+/// Every HTTP/2 connection begins with `PRI ` (RFC 9113 §3.4), and no method of ours does.
+async fn sniff(socket: &TcpStream) -> Option<Protocol> {
+    let mut start = [0; 4];
+    loop {
+        match socket.peek(&mut start).await {
+            Ok(4) if start == *b"PRI " => return Some(Protocol::Http2),
+            Ok(0) | Err(_) => return None,
+            Ok(length) if length < 4 && b"PRI ".starts_with(&start[..length]) => {
+                // The socket stays readable, so waiting for it would spin.
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
+            Ok(_) => return Some(Protocol::Http1),
         }
     }
 }
@@ -84,33 +82,48 @@ async fn speak_http1<S>(door: &Rc<Door>, stream: S, peer: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let core = &door.core;
-    let service =
-        service_fn(|request: Request<Incoming>| pipeline::serve(Rc::clone(core), peer, request));
+    let place = door.open.enter(Protocol::Http1);
+    let service = service_fn(|request: Request<Incoming>| {
+        let answering = place.answering();
+        let answer = pipeline::serve(Rc::clone(&door.core), peer, request);
+        async move {
+            let reply = answer.await?;
+            Ok::<_, Infallible>(reply.map(|body| Tracked {
+                body,
+                _answering: answering,
+            }))
+        }
+    });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(door.settings.header_read)
+        // How long a head may take is watched over by `Open`.
+        .header_read_timeout(None)
         .max_headers(HEADERS)
         .max_buf_size(HEAD_BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(place.listen(stream)), service);
     let mut connection = pin!(connection);
-    tokio::select! {
+    poll_fn(|cx| {
+        match place.poll_order(cx) {
+            Order::Continue => {}
+            Order::Finish => connection.as_mut().graceful_shutdown(),
+            Order::Stop => return Poll::Ready(()),
+        }
         // How a connection ended is the client's affair; what it asked for is in the access log.
-        _ = connection.as_mut() => return,
-        () = door.closing.cancelled() => {}
-    }
-    // Until here an idle connection could bring one more request, answered with `Connection: close`.
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
 }
 
 async fn speak_http2<S>(door: &Rc<Door>, stream: S, peer: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let core = Rc::clone(&door.core);
-    let service = service_fn(move |request: Request<Incoming>| {
-        pipeline::serve(Rc::clone(&core), peer, request)
+    let place = door.open.enter(Protocol::Http2);
+    let service = service_fn(|request: Request<Incoming>| {
+        // One that came while the node drains has seen no GOAWAY yet.
+        if door.core.draining.get() {
+            place.finish();
+        }
+        pipeline::serve(Rc::clone(&door.core), peer, request)
     });
     let connection = http2::Builder::new(Local(door.connections.clone()))
         .timer(TokioTimer::new())
@@ -123,13 +136,15 @@ where
         .keep_alive_timeout(PONG)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    let soft = door.shutdown.soft();
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = soft.cancelled() => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    poll_fn(|cx| {
+        match place.poll_order(cx) {
+            Order::Continue => {}
+            Order::Finish => connection.as_mut().graceful_shutdown(),
+            Order::Stop => return Poll::Ready(()),
+        }
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
 }
 
 /// Runs the streams of a connection on its core.

@@ -2,7 +2,7 @@
 //! goes with it seals the version that was agreed on.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use hyper::body::Incoming;
 use mcp::{era::LegacyVersion, reply::Reply, sse};
 use tokio::time::timeout;
@@ -13,12 +13,11 @@ use super::{
     relay::Limits,
     response::{Plan, Traits},
 };
-use crate::session::SESSION_ID;
 
 /// The content for the client and its session id; no session where the server refused.
 pub(super) async fn relay(
     plan: Plan,
-    headers: &HeaderMap,
+    session_id: Option<HeaderValue>,
     mut body: Incoming,
     lent: Lent,
     traits: &Traits,
@@ -44,7 +43,7 @@ pub(super) async fn relay(
     let session = traits
         .opening
         .as_ref()
-        .and_then(|opening| opening.seal(headers.get(SESSION_ID), version))
+        .and_then(|opening| opening.seal(session_id.as_ref(), version))
         .ok_or(UpstreamError::SessionId)?;
     Ok((content, Some(session)))
 }

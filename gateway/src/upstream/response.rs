@@ -80,16 +80,11 @@ pub(super) fn plan(parts: &Parts, bodiless: bool) -> Result<Plan, UpstreamError>
     }
 }
 
-/// The head of our reply.
-pub(super) fn head(status: StatusCode, plan: Plan, server: &HeaderMap) -> Response<()> {
-    let mut reply = Response::new(());
-    *reply.status_mut() = status;
-    let headers = reply.headers_mut();
-    for name in &PASSING_HEADERS {
-        if let Some(value) = server.get(name) {
-            headers.insert(name.clone(), value.clone());
-        }
-    }
+/// The head of our reply, in the server's header map so that it need not be made anew.
+pub(super) fn head(status: StatusCode, plan: Plan, mut headers: HeaderMap) -> Response<()> {
+    let passing = PASSING_HEADERS.map(|name| headers.remove(&name).map(|value| (name, value)));
+    headers.clear();
+    headers.extend(passing.into_iter().flatten());
     match plan {
         Plan::Empty => {}
         Plan::Json | Plan::Failure => {
@@ -99,6 +94,9 @@ pub(super) fn head(status: StatusCode, plan: Plan, server: &HeaderMap) -> Respon
             headers.insert(CONTENT_TYPE, EVENTS);
         }
     }
+    let mut reply = Response::new(());
+    *reply.status_mut() = status;
+    *reply.headers_mut() = headers;
     reply
 }
 
@@ -219,7 +217,7 @@ mod tests {
         ] {
             server.insert(name, HeaderValue::from_static(value));
         }
-        let reply = head(StatusCode::OK, Plan::Events, &server);
+        let reply = head(StatusCode::OK, Plan::Events, server);
         let mut names: Vec<_> = reply.headers().keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(

@@ -76,6 +76,7 @@ async fn slow_clients_are_cut_off() {
         let short = Duration::from_millis(100);
         settings.serve.handshake = short;
         settings.serve.header_read = short;
+        settings.serve.idle = short;
         settings.path.body.idle = short;
     })
     .await;
@@ -97,6 +98,31 @@ async fn slow_clients_are_cut_off() {
     assert_eq!(reply.status, 408);
     assert!(client.is_closed().await);
     world.still_serves().await;
+}
+
+/// A connection that nobody uses is closed; one that waits for us is not.
+#[tokio::test]
+async fn idle_connections_are_closed() {
+    let world = World::with(|settings| {
+        settings.serve.idle = Duration::from_millis(100);
+        settings.serve.header_read = Duration::from_millis(100);
+        settings.upstream.keep_alive = Duration::from_millis(50);
+    })
+    .await;
+    let mut client = world.connect().await;
+    client.send(world.call().bytes()).await;
+    let mut call = world.one.call().await;
+    call.stream("").await;
+    assert_eq!(client.head().await.unwrap().0, 200);
+    for _ in 0..10 {
+        assert_eq!(
+            client.chunk().await.unwrap().as_deref(),
+            Some(": keep-alive\n\n")
+        );
+    }
+    call.chunk("").await;
+    assert!(client.chunk().await.unwrap().is_none());
+    assert!(client.is_closed().await);
 }
 
 /// RX-12: the seventeenth stream. The others go on, and calls are not affected.

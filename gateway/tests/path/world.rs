@@ -216,7 +216,10 @@ fn tenant_a(one: &Upstream, two: &Upstream, keys: &[ApiKey; 4]) -> Arc<Tenant> {
             &"moved".parse().unwrap(),
             ServerSlot::Serving(Arc::new(detached)),
         )
-        .with_server(&"bad".parse().unwrap(), ServerSlot::Quarantined)
+        .with_server(
+            &"bad".parse().unwrap(),
+            ServerSlot::Quarantined(ServerUid::from_uuid(Uuid::from_u128(15))),
+        )
         .with_key(keys[0].sha256(), Arc::new(key(1, "alice", ServerSet::All)))
         .with_key(keys[1].sha256(), Arc::new(key(2, "adam", only_s2)))
         .with_key(keys[3].sha256(), Arc::new(gone))

@@ -1,7 +1,11 @@
 //! The program behind `./dev`: starts, stops and shows the local stack, and runs the conformance
 //! suite against one.
 
-#![expect(clippy::print_stdout, reason = "it talks to a person")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it talks to a person"
+)]
 
 use std::{
     process::{ExitCode, Stdio},
@@ -15,7 +19,7 @@ use tests::{
     conformance,
     dev::{
         Stack, Wanted, down,
-        talk::{Follower, welcome},
+        talk::{Follower, exports, welcome},
     },
     postgres::Durability,
     scratch::write_private,
@@ -40,6 +44,8 @@ enum Command {
     Down,
     /// Show whether a stack runs, and where.
     Status,
+    /// Print shell lines that put `aldgate` on the PATH and tell it where the stack is.
+    Env,
     /// Run the conformance suite straight at the fixture and through a gateway.
     Conformance,
     /// Make the certificates, keys and tokens that a cluster in containers starts from.
@@ -66,8 +72,18 @@ struct Up {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode> {
-    match Args::parse().command {
+async fn main() -> ExitCode {
+    match run(Args::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("./dev: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode> {
+    match command {
         Command::Up(up) if up.detach => detached(&up).await,
         Command::Up(up) => foreground(up).await,
         Command::Down => {
@@ -83,6 +99,7 @@ async fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Status => status(),
+        Command::Env => env(),
         Command::Secrets(secrets) => secrets.make().map(|()| ExitCode::SUCCESS),
         Command::Conformance => {
             let cluster = Cluster::builder().start_alone(Durability::Scratch).await?;
@@ -213,5 +230,11 @@ fn status() -> Result<ExitCode> {
     println!("  gateways  {}", state.gateways.join(", "));
     println!("  admin     {}", state.admin);
     println!("  details   {}", State::path().display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn env() -> Result<ExitCode> {
+    let state = State::read(&State::path())?.context("no stack runs; start one with `./dev up`")?;
+    print!("{}", exports(&state)?);
     Ok(ExitCode::SUCCESS)
 }

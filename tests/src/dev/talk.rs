@@ -8,17 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::Stack;
+use crate::state::{State, root};
 
 /// How to connect, with everything that is needed to do it.
 pub fn welcome(stack: &Stack) -> String {
     let state = &stack.state;
-    let mut text = String::new();
     let more: Vec<_> = state.gateways.iter().skip(1).map(String::as_str).collect();
-    let _ = write!(
-        text,
+    format!(
         "
   MCP URL   {url}   (the same behind {more})
   API key   {key}
@@ -32,30 +32,37 @@ One call:
     -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: hello' \\
     -d '{call}'
 
-Administration (everything else a script needs is in {file}):
+Administration, in another terminal (scripts read {file}):
+  eval \"$({root}/dev env)\"
+  aldgate server list --tenant {tenant}
+
+Output of every process: {logs}
 ",
         url = state.mcp_url,
         more = more.join(", "),
         key = state.api_key,
         config = stack.seeded.client_config,
         call = hello(),
-        file = super::State::path().display(),
-    );
+        file = State::path().display(),
+        root = root().display(),
+        tenant = state.tenant,
+        logs = stack.cluster.logs().display(),
+    )
+}
+
+/// Shell lines that put `aldgate` on the PATH and tell it where the stack is.
+pub fn exports(state: &State) -> Result<String> {
+    let dir = state.bin.parent().context("a program in a folder")?;
+    let mut lines = format!("export PATH={}:\"$PATH\"\n", quoted(&dir.to_string_lossy()));
     for (name, value) in &state.env {
-        let _ = writeln!(text, "  export {name}={value}");
+        let _ = writeln!(lines, "export {name}={}", quoted(value));
     }
-    let _ = writeln!(
-        text,
-        "  {} server list --tenant {}",
-        state.bin.display(),
-        state.tenant
-    );
-    let _ = writeln!(
-        text,
-        "\nOutput of every process: {}",
-        stack.cluster.logs().display()
-    );
-    text
+    Ok(lines)
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn hello() -> Value {

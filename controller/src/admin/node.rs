@@ -10,7 +10,7 @@ use super::{Admin, called, last, page::List, timestamp};
 use crate::{
     error::Error,
     store::audit::Entry,
-    sync::nodes::{Forgotten, Link, Node, Reject, Severity},
+    sync::nodes::{Link, Node, Reject, Severity},
 };
 
 #[tonic::async_trait]
@@ -57,12 +57,12 @@ impl NodeService for Admin {
     ) -> Result<Response<v1::DeleteNodeResponse>, Status> {
         let (actor, request) = called(request)?;
         let id = read_name(&request.name)?;
-        let mut tx = actor.enter_platform(&self.0.store).await?;
-        match self.0.registry.forget(&id) {
-            Forgotten::Gone => {}
-            Forgotten::Connected => return Err(Error::NodeConnected.into()),
-            Forgotten::Unknown => return Err(Error::NotFound(request.name).into()),
+        match self.0.registry.find(&id).map(|node| node.link) {
+            None => return Err(Error::NotFound(request.name).into()),
+            Some(Link::Connected) => return Err(Error::NodeConnected.into()),
+            Some(Link::Disconnected) => {}
         }
+        let mut tx = actor.enter_platform(&self.0.store).await?;
         // A node that connected a moment ago may not have been saved yet: no row is no failure.
         tx.delete_node(&id).await.map_err(Error::from)?;
         let entry = Entry {
@@ -73,6 +73,9 @@ impl NodeService for Admin {
         tx.commit_recorded(None, &entry)
             .await
             .map_err(Error::from)?;
+        // Last, so that a deletion that cannot be recorded changes nothing. A node that connected
+        // meanwhile stays, and is saved again.
+        self.0.registry.forget(&id);
         Ok(Response::new(v1::DeleteNodeResponse {}))
     }
 }

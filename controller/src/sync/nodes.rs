@@ -118,7 +118,7 @@ impl Registry {
         self.lock().nodes.get(id).map(|record| record.node.clone())
     }
 
-    /// Forgets a node that is not connected. Its row is the caller's to delete, afterwards.
+    /// Forgets a node that is not connected. Its row is the caller's to delete, before.
     pub fn forget(&self, id: &NodeId) -> Forgotten {
         let mut records = self.lock();
         match records.nodes.get(id) {

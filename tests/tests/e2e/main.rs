@@ -1,9 +1,11 @@
 //! End-to-end tests: real processes, real Postgres and Redis, public doors only. One file per
 //! behaviour; every test owns its cluster.
 
+mod admin_api;
 mod authz;
 mod calls;
 mod canary;
+mod cli;
 mod compose;
 mod credentials;
 mod faults;
@@ -17,3 +19,4 @@ mod raw_grpc;
 mod schema;
 mod ssrf;
 mod tools;
+mod waiting;

@@ -40,8 +40,11 @@ async fn stream(contender: &Contender, number: u32) -> anyhow::Result<TcpStream>
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"echo","arguments":{{"every_ms":1000}},"_meta":{{"progressToken":1}}}}}}"#
     );
-    let headers: String = contender
-        .headers
+    let mut headers = contender.headers.clone();
+    if !headers.iter().any(|(name, _)| name == "Host") {
+        headers.push(("Host".into(), authority.into()));
+    }
+    let headers: String = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
@@ -49,7 +52,7 @@ async fn stream(contender: &Contender, number: u32) -> anyhow::Result<TcpStream>
     stream
         .write_all(
             format!(
-                "POST /{path} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\n\
+                "POST /{path} HTTP/1.1\r\nContent-Type: application/json\r\n\
                  Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\n\
                  {headers}Content-Length: {}\r\n\r\n{body}",
                 body.len()

@@ -86,11 +86,12 @@ pub fn resolve(
     parts: &Parts,
     cors: &mut Option<Cors>,
 ) -> Result<Target, Error> {
-    let authority = http_rules::check(parts)?;
-    let host = find_host(snapshot, layout, authority).ok_or(Error::UnknownHost)?;
+    // First, because CONNECT has a target of its own form, which is no fault of the client's.
     if !METHODS.contains(&parts.method) {
         return Err(Error::MethodNotAllowed);
     }
+    let authority = http_rules::check(parts)?;
+    let host = find_host(snapshot, layout, authority).ok_or(Error::UnknownHost)?;
     let place = path::parse(parts.uri.path(), host.layout())?;
     let (tenant, own) = match (host, place.tenant) {
         (Host::Tenant(tenant), _) => (Some(tenant), None),

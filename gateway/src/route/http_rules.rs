@@ -72,7 +72,7 @@ const FIELDS: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{HeaderName, Request};
 
     use super::*;
 
@@ -107,6 +107,24 @@ mod tests {
         );
         assert!(ask("https://a.test/mcp", &["b.test"], h2).is_err());
         assert!(ask("/mcp", &[], h2).is_err());
+    }
+
+    /// HF-01: where the length is still to be seen. hyper takes it away in HTTP/1.1; see
+    /// `crate::pipeline` for what happens then.
+    #[test]
+    fn a_length_beside_a_transfer_coding_is_ambiguous() {
+        let head = |fields: &[(HeaderName, &str)]| {
+            let mut request = Request::builder().uri("/").header(HOST, "a");
+            for (name, value) in fields {
+                request = request.header(name, *value);
+            }
+            request.body(()).unwrap().into_parts().0
+        };
+        let (length, coding) = ((CONTENT_LENGTH, "6"), (TRANSFER_ENCODING, "chunked"));
+        assert!(check(&head(std::slice::from_ref(&length))).is_ok());
+        assert!(check(&head(std::slice::from_ref(&coding))).is_ok());
+        let both = head(&[length, coding]);
+        assert!(matches!(check(&both), Err(Error::Ambiguous(_))));
     }
 
     /// RX-04, RX-05: the limits of security.md §2.4 at the limit and one beyond.

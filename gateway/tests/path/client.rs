@@ -112,6 +112,12 @@ impl Client {
 pub(crate) struct CutOff;
 
 impl Reply {
+    /// The code of the JSON-RPC error in the body.
+    pub(crate) fn code(&self) -> Option<i32> {
+        let (_, rest) = self.body.split_once(r#""error":{"code":"#)?;
+        rest.split_once(',')?.0.parse().ok()
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -215,11 +221,15 @@ impl Post {
 
     /// All of it.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let length = if self.body.is_empty() && self.method != "POST" {
-            String::new()
-        } else {
-            format!("Content-Length: {}\r\n", self.body.len())
-        };
-        format!("{}{length}\r\n{}", self.head(), self.body).into_bytes()
+        if self.body.is_empty() && self.method != "POST" {
+            return format!("{}\r\n", self.head()).into_bytes();
+        }
+        self.carrying(self.body.as_bytes())
+    }
+
+    /// All of it, with another body, which may be no text.
+    pub(crate) fn carrying(&self, body: &[u8]) -> Vec<u8> {
+        let head = format!("{}Content-Length: {}\r\n\r\n", self.head(), body.len());
+        [head.as_bytes(), body].concat()
     }
 }

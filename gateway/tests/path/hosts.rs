@@ -162,6 +162,28 @@ async fn only_the_canonical_path_leads_anywhere() {
         );
         assert_eq!(reply.header("location"), None, "{path}");
     }
+    // Where the path names the tenant, no way leads from one tenant to another.
+    for path in [
+        "/t/a/../b/mcp/s1",
+        "/t/a/%2e%2e/b/mcp/s1",
+        "/t/a/mcp/../../b/mcp/s1",
+        "/t/a%2F..%2Fb/mcp/s1",
+        "/t/a\\..\\b/mcp/s1",
+        "/t//a/mcp/s1",
+        "/t/a/mcp/s1/",
+        "/t/a;b/mcp/s1",
+    ] {
+        for key in [&world.alice, &world.bob] {
+            let request = Post::call(SHARED, "s1", key).at(path);
+            let reply = world.ask(&request).await;
+            assert!(
+                matches!(reply.status, 400 | 404),
+                "{path}: {}",
+                reply.status
+            );
+        }
+    }
+    assert!(world.three.is_untouched());
     assert!(world.one.is_untouched());
     world.still_serves().await;
 }
@@ -224,10 +246,44 @@ async fn headers_that_name_a_tenant_or_a_host_mean_nothing() {
     assert!(!challenge.contains("b.test"), "{challenge}");
 }
 
+/// HN-09: who calls is who is connected, whatever the request says; X-Real-IP and the like included.
+#[tokio::test]
+async fn the_client_s_address_is_that_of_its_connection() {
+    let mut world = World::with(|settings| settings.connections_per_ip = 2).await;
+    let mut client = world.connect().await;
+    for number in 0..100 {
+        let spoofed = world
+            .call()
+            .without("Authorization")
+            .with("X-Forwarded-For", &format!("1.2.3.{number}"))
+            .with("X-Real-IP", &format!("1.2.3.{number}"))
+            .with("Forwarded", &format!("for=1.2.3.{number}"));
+        assert_eq!(client.ask(spoofed.bytes()).await.status, 401);
+    }
+    let mut second = world.connect().await;
+    let plain = world.call().without("Authorization");
+    assert_eq!(second.ask(plain.bytes()).await.status, 401);
+    let mut third = world.connect().await;
+    let spoofed = plain.with("X-Forwarded-For", "1.2.3.4");
+    third.send(spoofed.bytes()).await;
+    assert!(
+        third.reply().await.is_none(),
+        "the limit counts connections"
+    );
+
+    let log = world.stop().await;
+    assert_eq!(log.lines().count(), 101);
+    for line in log.lines() {
+        assert!(line.contains(r#""peer":"127.0.0.1""#), "{line}");
+        assert!(!line.contains("1.2.3."), "{line}");
+    }
+}
+
 /// HN-14, HN-15, HN-16, TK-10: a credential is one `Authorization: Bearer` line.
 #[tokio::test]
 async fn a_credential_is_presented_in_one_way() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    world.still_serves().await;
     let with = |value: String| {
         world
             .call()
@@ -271,6 +327,14 @@ async fn a_credential_is_presented_in_one_way() {
     let request = with(format!("bEARER {alice}"));
     let (reply, _call) = tokio::join!(world.ask(&request), world.one.answer());
     assert_eq!(reply.status, 200);
+
+    let key = world.alice.clone();
+    let log = world.stop().await;
+    assert_eq!(log.lines().count(), 13);
+    assert!(
+        !log.contains(&key) && !log.contains("access_token"),
+        "{log}"
+    );
 }
 
 /// design.md §4, §5: 401 comes before the body, before the method, and before any look-up.

@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
 
 mod client;
+mod crossing;
+mod dialing;
 mod encrypted;
 mod framing;
 mod hosts;
 mod isolation;
 mod limits;
+mod messages;
+mod mirrored;
 mod multiplexed;
 mod relaying;
 mod sessions;

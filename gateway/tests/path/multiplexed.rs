@@ -56,6 +56,42 @@ async fn fields_that_http_2_forbids_are_errors() {
     world.still_serves().await;
 }
 
+/// HF-12: the stream fails, what else is on the connection goes on. An upper-case name is missing here: h2
+/// takes it for a broken field block, which ends the whole connection (RFC 9113 §5.4.2 allows it).
+#[tokio::test]
+async fn a_malformed_stream_harms_no_other() {
+    let world = World::new().await;
+    let mut connection = Connection::open(&world).await;
+    let right = fields(&world.call());
+    let body = world.call().body;
+    connection.ask(1, &right, body.as_bytes()).await;
+    let mut call = world.one.call().await;
+    for (stream, (name, value)) in [
+        (3, ("connection", "close")),
+        (5, ("transfer-encoding", "chunked")),
+        (7, (":path", "/mcp/s2")),
+        (9, ("host", "b.test")),
+        (11, ("content-length", "10")),
+    ] {
+        let mut wrong = right.clone();
+        wrong.push((name.into(), value.into()));
+        connection.ask(stream, &wrong, body.as_bytes()).await;
+        let answer = connection.data(stream).await;
+        assert!(
+            answer.is_none_or(|body| body.contains(r#""error""#)),
+            "{name}"
+        );
+    }
+    assert!(world.one.is_untouched() && world.two.is_untouched());
+    call.json(200, RESULT).await;
+    assert_eq!(connection.data(1).await.unwrap(), RESULT);
+    drop(call);
+    connection.ask(13, &right, body.as_bytes()).await;
+    drop(world.one.answer().await);
+    assert_eq!(connection.data(13).await.unwrap(), RESULT);
+    world.still_serves().await;
+}
+
 /// HF-13.
 #[tokio::test]
 async fn a_length_that_is_not_that_of_the_data_is_an_error() {

@@ -23,9 +23,17 @@ pub(crate) struct Call {
 
 impl Upstream {
     pub(crate) async fn listen() -> Self {
+        Self::listen_on("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn listen_on(address: &str) -> Self {
         Self {
-            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            listener: TcpListener::bind(address).await.unwrap(),
         }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -69,6 +69,16 @@ impl World {
 
     /// With other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut DataSettings)) -> Self {
+        let policy = Policy::allowing(["127.0.0.0/8".parse().unwrap()], []);
+        Self::dialing(change, policy, Resolver::scripted(|_| panic!("on purpose"))).await
+    }
+
+    /// With other settings and its own idea of what may be called.
+    pub(crate) async fn dialing(
+        change: impl FnOnce(&mut DataSettings),
+        policy: Policy,
+        resolver: Resolver,
+    ) -> Self {
         let (one, two, three) = (
             Upstream::listen().await,
             Upstream::listen().await,
@@ -90,15 +100,10 @@ impl World {
         change(&mut settings);
         let (clock, hand) = Clock::fixed(now());
         let (shutdown, log) = (Shutdown::new(), Log::default());
-        let policy = Policy::allowing(["127.0.0.0/8".parse().unwrap()], []);
         let cores = Cores::start(Parts {
             settings,
             config: config.clone(),
-            dialer: Dialer::new(
-                policy,
-                Resolver::scripted(|_| panic!("on purpose")),
-                trust(),
-            ),
+            dialer: Dialer::new(policy, resolver, trust()),
             clock,
             node: "n1".into(),
             access: Box::new(log.clone()),
@@ -144,6 +149,14 @@ impl World {
         let (reply, call) = tokio::join!(self.ask(&request), self.one.answer());
         assert_eq!(reply.status, 200, "{}", reply.body);
         assert_eq!(call.header("authorization"), Some("Bearer CANARY-A1"));
+    }
+
+    /// Oracle o4 on the connection of whatever happened, and on a new one.
+    pub(crate) async fn still_serves_on(&self, client: &mut Client) {
+        let request = self.call().bytes();
+        let (reply, _call) = tokio::join!(client.ask(request), self.one.answer());
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        self.still_serves().await;
     }
 
     /// Stops the gateway and returns its access lines.

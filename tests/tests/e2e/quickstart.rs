@@ -8,6 +8,7 @@ use std::{
     process::Stdio,
 };
 
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tests::{
     cli::Cli,
@@ -21,7 +22,7 @@ use crate::calls::{text_of, tool_call};
 
 #[tokio::test]
 async fn the_stack_comes_up_and_its_client_configuration_works_as_printed() {
-    let stack = start().await;
+    let stack = start().await.unwrap();
     let config: Value = serde_json::from_str(&stack.seeded.client_config).unwrap();
     let servers = config["mcpServers"].as_object().unwrap();
     let (name, server) = servers.iter().next().unwrap();
@@ -45,7 +46,7 @@ async fn the_stack_comes_up_and_its_client_configuration_works_as_printed() {
 
 #[tokio::test]
 async fn the_printed_curl_line_works_as_printed() {
-    let stack = start().await;
+    let stack = start().await.unwrap();
     let welcome = welcome(&stack);
     let from = welcome.find("curl").unwrap();
     let length = welcome[from..].find("\n\n").unwrap();
@@ -65,7 +66,7 @@ async fn the_printed_curl_line_works_as_printed() {
 /// Design §15: the fields of `.dev/state.json`.
 #[tokio::test]
 async fn scripts_find_everything_in_the_state_file() {
-    let stack = start().await;
+    let stack = start().await.unwrap();
     let path = stack.cluster.scratch().path().join("state.json");
     stack.state.write(&path).unwrap();
     let mode = path.metadata().unwrap().permissions().mode();
@@ -126,12 +127,12 @@ async fn scripts_find_everything_in_the_state_file() {
 
 #[tokio::test]
 async fn nothing_listens_beyond_loopback() {
-    let stack = start().await;
+    let stack = start().await.unwrap();
     let pids = &stack.state.pids;
     let all = [pids.postgres, pids.redis, pids.controller, pids.demo];
     let mut doors = 0;
     for pid in all.iter().chain(&pids.gateways) {
-        for address in listening(*pid) {
+        for address in listening(*pid).unwrap() {
             assert!(
                 address.ip().is_loopback(),
                 "process {pid} listens on {address}"
@@ -150,7 +151,7 @@ async fn a_taken_port_is_named_with_the_setting_that_changes_it() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let output = tokio::process::Command::new(beside_us("aldgate-dev").unwrap())
-        .args(["up", "--ports", &format!("{port},{}", free_port())])
+        .args(["up", "--ports", &format!("{port},{}", free_port().unwrap())])
         .stdin(Stdio::null())
         .output()
         .await
@@ -163,61 +164,60 @@ async fn a_taken_port_is_named_with_the_setting_that_changes_it() {
     );
 }
 
-async fn start() -> Stack {
+async fn start() -> Result<Stack> {
     let wanted = Wanted {
-        ports: vec![free_port(), free_port()],
+        ports: vec![free_port()?, free_port()?],
         admin_port: 0,
         demo_port: 0,
         log: "info".to_owned(),
     };
-    Stack::start(&wanted).await.unwrap()
+    Stack::start(&wanted).await
 }
 
 /// A port that was free a moment ago: the stack's own ports are fixed, so they must be known before.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    Ok(listener.local_addr()?.port())
 }
 
 /// The TCP addresses that a process listens on, as the kernel tells.
-fn listening(pid: u32) -> Vec<SocketAddr> {
+fn listening(pid: u32) -> Result<Vec<SocketAddr>> {
     let proc = Path::new("/proc").join(pid.to_string());
-    let sockets: Vec<_> = std::fs::read_dir(proc.join("fd"))
-        .unwrap()
-        .flatten()
+    let links = std::fs::read_dir(proc.join("fd"))?.flatten();
+    let sockets: Vec<_> = links
         .filter_map(|entry| std::fs::read_link(entry.path()).ok())
         .filter_map(|link| {
             let name = link.to_str()?.strip_prefix("socket:[")?;
             Some(name.strip_suffix(']')?.to_owned())
         })
         .collect();
-    let tables = ["net/tcp", "net/tcp6"].map(|table| std::fs::read_to_string(proc.join(table)));
-    tables
-        .iter()
-        .flatten()
-        .flat_map(|table| table.lines().skip(1))
-        .filter_map(|line| {
+    let mut found = Vec::new();
+    for table in ["net/tcp", "net/tcp6"] {
+        let table = std::fs::read_to_string(proc.join(table)).unwrap_or_default();
+        for line in table.lines().skip(1) {
             let fields: Vec<_> = line.split_whitespace().collect();
-            let ours = sockets.iter().any(|inode| inode == fields[9]);
-            (fields[3] == LISTEN && ours).then(|| address(fields[1]))
-        })
-        .collect()
+            if fields[3] == LISTEN && sockets.iter().any(|inode| inode == fields[9]) {
+                found.push(address(fields[1])?);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// `0100007F:1F90`: the kernel writes addresses as words in the machine's byte order.
-fn address(field: &str) -> SocketAddr {
-    let (ip, port) = field.split_once(':').unwrap();
-    let port = u16::from_str_radix(port, 16).unwrap();
-    let bytes: Vec<u8> = (0..ip.len() / 8)
-        .flat_map(|word| {
-            let word = u32::from_str_radix(&ip[word * 8..word * 8 + 8], 16).unwrap();
-            word.to_ne_bytes()
-        })
-        .collect();
-    match <[u8; 4]>::try_from(bytes.as_slice()) {
-        Ok(four) => (four, port).into(),
-        Err(_) => (<[u8; 16]>::try_from(bytes).unwrap(), port).into(),
+fn address(field: &str) -> Result<SocketAddr> {
+    let (ip, port) = field.split_once(':').context("an address and a port")?;
+    let port = u16::from_str_radix(port, 16)?;
+    let mut bytes = Vec::new();
+    for word in 0..ip.len() / 8 {
+        let word = u32::from_str_radix(&ip[word * 8..word * 8 + 8], 16)?;
+        bytes.extend(word.to_ne_bytes());
     }
+    if let Ok(four) = <[u8; 4]>::try_from(bytes.as_slice()) {
+        return Ok((four, port).into());
+    }
+    let sixteen = <[u8; 16]>::try_from(bytes.as_slice())?;
+    Ok((sixteen, port).into())
 }
 
 const LISTEN: &str = "0A";

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use token::AdminToken;
 use tonic::{
     Code, Status,
@@ -185,7 +185,7 @@ where
         Ok(response) => unfailing(response),
         Err(_) => Status::from(Error::Deadline).into_http(),
     };
-    let (response, code) = match code(&response) {
+    let (mut response, code) = match code(&response) {
         // What tonic says of a request beyond the cap, and we of nothing (AD-06).
         Code::OutOfRange => {
             let status = Status::from(Error::TooLarge);
@@ -205,6 +205,10 @@ where
     );
     metrics::counter!("aldgate_admin_calls_total", "method" => author.action, "code" => format!("{code:?}"))
         .increment(1);
+    let request = author.request.to_string();
+    if let Ok(request) = HeaderValue::try_from(request) {
+        response.headers_mut().insert("request-id", request);
+    }
     response
 }
 

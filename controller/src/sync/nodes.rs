@@ -136,9 +136,10 @@ impl Registry {
     /// resources count and no others.
     pub async fn wait(&self, revision: u64, only: Option<TenantUid>, timeout: Duration) -> Outcome {
         let deadline = Instant::now() + timeout;
-        let mut news = self.0.news.subscribe();
+        let (mut news, mut states) = (self.0.news.subscribe(), self.0.states.clone());
         loop {
             news.mark_unchanged();
+            states.mark_unchanged();
             let (outcome, expiry) = self.judge(revision, only);
             if outcome.verdict != Verdict::Pending || Instant::now() >= deadline {
                 return outcome.at_deadline();
@@ -147,23 +148,30 @@ impl Registry {
             tokio::select! {
                 // The registry holds the sender.
                 _ = news.changed() => {}
+                // Only a revision that is committed can be live, also where no node counts.
+                Ok(()) = states.changed() => {}
                 () = sleep_until(wake) => {}
             }
         }
     }
 
     fn judge(&self, revision: u64, only: Option<TenantUid>) -> (Outcome, Option<Duration>) {
-        let epoch = self.0.states.borrow().as_ref().map(|s| s.cursor().epoch);
+        let head = self.0.states.borrow().as_ref().map(|state| state.cursor());
+        let head = head.unwrap_or_default();
         let awaited = verdict::Awaited {
             cursor: Cursor {
-                epoch: epoch.unwrap_or_default(),
+                epoch: head.epoch,
                 revision,
             },
             only,
         };
         let records = self.lock();
         let nodes = records.nodes.values().map(|record| &record.node);
-        verdict::judge(nodes, awaited, self.0.clock.now())
+        let (mut outcome, expiry) = verdict::judge(nodes, awaited, self.0.clock.now());
+        if outcome.verdict == Verdict::Live && head.revision < revision {
+            outcome.verdict = Verdict::Pending;
+        }
+        (outcome, expiry)
     }
 
     /// Why the node needs a snapshot, if its last stream ended for that.

@@ -197,6 +197,25 @@ async fn a_node_certificate_opens_the_node_services_and_nothing_else() -> Result
     Ok(())
 }
 
+/// The id by which the controller's log and the audit record name the call.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_names_its_request() -> Result<()> {
+    let cluster = Cluster::builder().gateways(0).start().await?;
+    let mut admin = cluster.admin().await?;
+    let answer = admin
+        .tenants
+        .list_tenants(proto::admin::v1::ListTenantsRequest::default())
+        .await?;
+    let id = answer
+        .metadata()
+        .get("request-id")
+        .context("a request id")?
+        .to_str()?
+        .to_owned();
+    ensure!(cluster.controller.log().contains(&id), "{id} is in the log");
+    Ok(())
+}
+
 struct World {
     cluster: Cluster,
     channel: Channel,

@@ -123,6 +123,14 @@ async fn without_nodes_a_change_is_committed_and_nothing_is_waited_for() -> Resu
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_nodes_a_revision_that_does_not_exist_is_not_live() -> Result<()> {
+    let cluster = Cluster::builder().gateways(0).start().await?;
+    let output = wait(&cluster, "999", "1s").await?;
+    ensure!(output.code == 3, "{output:?}");
+    Ok(())
+}
+
 /// Makes a change and returns its revision.
 async fn change(cluster: &Cluster, tenant: &str) -> Result<String> {
     let host = format!("{tenant}.test");

@@ -184,7 +184,9 @@ impl Record {
             return;
         };
         line::text(&mut self.line, "mcp.method", line::start(message.method()));
-        if let Some(name) = message.name() {
+        // Whoever knows a task's id can read its result.
+        let is_task = message.method().starts_with("tasks/");
+        if let Some(name) = message.name().filter(|_| !is_task) {
             // A resource's URI may carry a secret behind the question mark.
             let name = name.split('?').next().unwrap_or_default();
             line::text(&mut self.line, "mcp.name", line::start(name));

@@ -260,10 +260,12 @@ async fn a_lease_outlives_its_time_by_the_grace_alone() {
 /// The access log names who called what, and holds no secret, parameter or query.
 #[tokio::test]
 async fn the_access_log_tells_who_called_what_and_no_secret() {
-    let mut world = World::new().await;
+    let mut world =
+        World::with(|settings| settings.upstream.reuse = std::time::Duration::ZERO).await;
     let request = world.call().at("/mcp/s1?token=CANARY-Q");
-    let (reply, _call) = tokio::join!(world.ask(&request), world.one.answer());
+    let (reply, call) = tokio::join!(world.ask(&request), world.one.answer());
     assert_eq!(reply.status, 200);
+    drop(call);
     assert_eq!(
         world
             .ask(&world.call().without("Authorization"))
@@ -271,9 +273,22 @@ async fn the_access_log_tells_who_called_what_and_no_secret() {
             .status,
         401
     );
+    let task = Post::modern(
+        HOST_A,
+        "s1",
+        &world.alice,
+        "tasks/get",
+        r#""taskId":"CANARY-T","#,
+    );
+    let task = task.with("Mcp-Name", "CANARY-T");
+    let (reply, call) = tokio::join!(world.ask(&task), world.one.answer());
+    assert_eq!(
+        (reply.status, call.header("mcp-name")),
+        (200, Some("CANARY-T"))
+    );
     let log = world.stop().await;
     let lines: Vec<_> = log.lines().collect();
-    assert_eq!(lines.len(), 2, "{log}");
+    assert_eq!(lines.len(), 3, "{log}");
     for field in [
         r#""node":"n1""#,
         r#""peer":"127.0.0.1""#,

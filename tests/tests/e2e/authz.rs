@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
+use proto::admin::v1::TokenRole;
 use tests::cluster::Cluster;
 use tonic::{Code, transport::Channel};
 
@@ -248,11 +249,10 @@ impl World {
             let reply = admin.tokens.create_token(request).await?.into_inner();
             Ok((reply.secret, reply.token.context("a token")?.name))
         };
-        use proto::admin::v1::TokenRole::{Admin, Viewer};
-        let (acme, _) = create("tenants/acme", Admin).await?;
-        let (beta, _) = create("tenants/beta", Admin).await?;
-        let (viewer, _) = create("", Viewer).await?;
-        let (_, spare_token) = create("", Viewer).await?;
+        let (acme, _) = create("tenants/acme", TokenRole::Admin).await?;
+        let (beta, _) = create("tenants/beta", TokenRole::Admin).await?;
+        let (viewer, _) = create("", TokenRole::Viewer).await?;
+        let (_, spare_token) = create("", TokenRole::Viewer).await?;
         Ok(Self {
             channel: cluster.channel().await?,
             platform: cluster.bootstrap_token().to_owned(),

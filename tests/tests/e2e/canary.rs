@@ -222,8 +222,9 @@ fn tempting(request: Request) -> Request {
 /// How a secret might be written down.
 fn forms(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let url: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    let each = |form: fn(&u8) -> String| bytes.iter().map(form).collect::<Vec<_>>().concat();
+    let hex = each(|byte| format!("{byte:02x}"));
+    let url = each(|byte| format!("%{byte:02X}"));
     let list = format!("{bytes:?}");
     let mut forms = vec![
         secret.to_owned(),

@@ -253,12 +253,11 @@ async fn a_tenants_admin_cannot_see_or_change_another_tenant() -> Result<()> {
         ])
         .await?;
     let token: serde_json::Value = serde_json::from_str(&token)?;
-    let beta = two.acme.cluster.cli().with_token(
-        token["token"]
-            .as_str()
-            .or(token["secret"].as_str())
-            .context("a token")?,
-    );
+    let beta = two
+        .acme
+        .cluster
+        .cli()
+        .with_token(token["token"].as_str().context("a token")?);
     beta.ok(&["server", "get", "files", "--tenant", "beta"])
         .await?;
 

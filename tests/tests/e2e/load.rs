@@ -77,7 +77,7 @@ impl Load {
                 tick.tick().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), reached)
+        tokio::time::timeout(Duration::from_mins(1), reached)
             .await
             .context("the load stands still")
     }
@@ -150,12 +150,12 @@ async fn work(shared: Arc<Shared>, number: u64) {
 async fn call(
     shared: &Shared,
     at: usize,
-    held: &mut Option<SendRequest<Full<Bytes>>>,
+    idle: &mut Option<SendRequest<Full<Bytes>>>,
     nonce: u64,
 ) -> Result<()> {
-    let mut connection = match held.take() {
-        Some(mut idle) => match idle.ready().await {
-            Ok(()) => idle,
+    let mut connection = match idle.take() {
+        Some(mut kept) => match kept.ready().await {
+            Ok(()) => kept,
             Err(_) => open(shared.nodes[at].public).await?,
         },
         None => open(shared.nodes[at].public).await?,
@@ -165,8 +165,8 @@ async fn call(
         .await
         .context("sending")?;
     let (head, body) = answer.into_parts();
-    let body = body.collect().await.context("reading")?.to_bytes();
-    let text = String::from_utf8_lossy(&body);
+    let whole = body.collect().await.context("reading")?.to_bytes();
+    let text = String::from_utf8_lossy(&whole);
     if head.status != 200 {
         bail!("{}: {text}", head.status);
     }
@@ -179,7 +179,7 @@ async fn call(
         .get(header::CONNECTION)
         .is_some_and(|value| value == "close");
     if !closing {
-        *held = Some(connection);
+        *idle = Some(connection);
     }
     Ok(())
 }

@@ -39,37 +39,7 @@ async fn an_undecryptable_credential_is_refused_alone() -> Result<()> {
 /// Damages the server `files`, and expects its previous version to serve, a fresh node to answer 503,
 /// and a healthy sibling to be unaffected on both.
 async fn damaged(statement: &'static str, reason: &str) -> Result<()> {
-    let mut acme = Acme::start(2, "the-credential").await?;
-    let file = acme.secret_file("sibling", "the-credential")?;
-    let create = [
-        "server",
-        "create",
-        "sibling",
-        "--tenant",
-        "acme",
-        "--url",
-        &acme.demo.url(),
-    ];
-    acme.cluster
-        .aldgate(
-            &[
-                &create[..],
-                &["--auth-scheme", "bearer", "--auth-credential-file", &file],
-            ]
-            .concat(),
-        )
-        .await?;
-    acme.cluster
-        .aldgate(&[
-            "key",
-            "update",
-            "files",
-            "--tenant",
-            "acme",
-            "--all-servers",
-            "--wait",
-        ])
-        .await?;
+    let mut acme = with_sibling().await?;
     acme.echo(&acme.cluster.gateways[0], "healthy").await?;
 
     let revision = behind_the_api(&acme, statement).await?.to_string();
@@ -131,6 +101,25 @@ async fn damaged(statement: &'static str, reason: &str) -> Result<()> {
         ])
         .await?;
     Ok(())
+}
+
+/// Two nodes, a second server beside `files`, and a key that opens both.
+async fn with_sibling() -> Result<Acme> {
+    let acme = Acme::start(2, "the-credential").await?;
+    let (file, url) = (
+        acme.secret_file("sibling", "the-credential")?,
+        acme.demo.url(),
+    );
+    for line in [
+        format!(
+            "server create sibling --tenant acme --url {url} --auth-scheme bearer --auth-credential-file {file}"
+        ),
+        "key update files --tenant acme --all-servers --wait".to_owned(),
+    ] {
+        let words: Vec<_> = line.split_whitespace().collect();
+        acme.cluster.aldgate(&words).await?;
+    }
+    Ok(acme)
 }
 
 /// Runs a statement as the superuser and numbers it as a revision of the server `files`.

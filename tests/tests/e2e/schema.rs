@@ -67,13 +67,13 @@ async fn the_application_role_owns_nothing_and_bypasses_nothing() -> Result<()> 
     .fetch_one(&mut owner)
     .await?;
     assert_eq!(privileged, 0);
-    let (owned,): (i64,) = sqlx::query_as(
+    let (belongings,): (i64,) = sqlx::query_as(
         "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
          WHERE r.rolname IN ('aldgate_app', 'aldgate_feed')",
     )
     .fetch_one(&mut owner)
     .await?;
-    assert_eq!(owned, 0);
+    assert_eq!(belongings, 0);
     Ok(())
 }
 
@@ -148,7 +148,7 @@ async fn the_application_role_adds_audit_records_and_changes_none() -> Result<()
         let refused = statement.execute(&mut app).await.unwrap_err();
         let code = refused
             .as_database_error()
-            .and_then(|error| error.code().map(|code| code.into_owned()));
+            .and_then(|error| error.code().map(std::borrow::Cow::into_owned));
         assert_eq!(code.as_deref(), Some("42501"), "insufficient_privilege");
     }
     Ok(())

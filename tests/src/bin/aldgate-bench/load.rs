@@ -70,11 +70,11 @@ impl Contender {
 
     /// JSON-RPC ids are unique among the requests in flight, as the protocol asks.
     fn script(&self) -> String {
-        let headers: String = self
-            .headers
-            .iter()
-            .map(|(name, value)| format!("wrk.headers[{name:?}] = {value:?}\n"))
+        let headers = self.headers.iter();
+        let headers: Vec<_> = headers
+            .map(|(name, value)| format!("wrk.headers[{name:?}] = {value:?}"))
             .collect();
+        let headers = headers.join("\n");
         format!(
             r#"wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"

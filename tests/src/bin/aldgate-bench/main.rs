@@ -120,7 +120,7 @@ async fn requests(connections: &[usize], rounds: usize, seconds: u32) -> Result<
             pid: nginx.pid(),
             headers: vec![("Authorization".into(), peers::CLIENT_CREDENTIAL.into())],
         },
-        bench.bare()?,
+        bench.bare(),
         bench.gateway().await?,
     ];
     for &connections in connections {
@@ -152,7 +152,7 @@ async fn memory(count: u32) -> Result<()> {
         builder = builder.gateway_setting(setting, &raised);
     }
     let bench = Bench::start(builder, count).await?;
-    let (bare, gateway) = (bench.bare()?, bench.gateway().await?);
+    let (bare, gateway) = (bench.bare(), bench.gateway().await?);
     let floor = streams::memory_per_stream(&bare, count).await?;
     let ours = streams::memory_per_stream(&gateway, count).await?;
     println!("\n| contender | KiB per stream | × bare |\n|---|---|---|");
@@ -217,13 +217,13 @@ impl Bench {
         })
     }
 
-    fn bare(&self) -> Result<Contender> {
-        Ok(Contender {
+    fn bare(&self) -> Contender {
+        Contender {
             name: "bare",
             url: format!("http://{}/mcp", self.bare.addr),
             pid: self.bare.pid(),
             headers: vec![],
-        })
+        }
     }
 
     /// The gateway, within a session, as a client of 2025-11-25 calls it.

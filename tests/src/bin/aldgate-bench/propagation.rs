@@ -33,7 +33,7 @@ pub(crate) async fn measure(
             paths: vec!["description".to_owned()],
         });
         let sent = Instant::now();
-        let changed = admin
+        let answer = admin
             .servers
             .update_server(UpdateServerRequest {
                 server: Some(server),
@@ -42,7 +42,7 @@ pub(crate) async fn measure(
             .await?;
         let committed = Instant::now();
         let wait = WaitForRevisionRequest {
-            revision: changed.into_inner().revision,
+            revision: answer.into_inner().revision,
             ..Default::default()
         };
         admin.revisions.wait_for_revision(wait).await?;

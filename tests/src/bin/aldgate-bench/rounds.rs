@@ -34,14 +34,17 @@ impl Rounds {
 
     /// A Markdown table; ratios are to the contender called `base`.
     pub(crate) fn table(&self, base: &str) -> String {
-        let mut text = format!(
-            "| contender | CPU µs per request | × {base} (min – max) | requests/s | p50 µs | p99 µs |\n|---|---|---|---|---|---|\n"
-        );
+        let mut rows = vec![
+            format!(
+                "| contender | CPU µs per request | × {base} (min – max) | requests/s | p50 µs | p99 µs |"
+            ),
+            "|---|---|---|---|---|---|".to_owned(),
+        ];
         for (name, results) in self.names.iter().zip(&self.measured) {
             let of = |field: fn(&Measured) -> f64| median(results.iter().map(field).collect());
             let ratios = self.ratios(name, base);
-            text += &format!(
-                "| {name} | {:.1} | {:.2} ({:.2} – {:.2}) | {:.0} | {:.0} | {:.0} |\n",
+            rows.push(format!(
+                "| {name} | {:.1} | {:.2} ({:.2} – {:.2}) | {:.0} | {:.0} | {:.0} |",
                 of(|m| m.cpu_us),
                 median(ratios.clone()),
                 ratios.iter().copied().fold(f64::INFINITY, f64::min),
@@ -49,9 +52,9 @@ impl Rounds {
                 of(|m| m.rate),
                 of(|m| m.p50_us),
                 of(|m| m.p99_us),
-            );
+            ));
         }
-        text
+        rows.join("\n")
     }
 
     /// CPU time of `name` over that of `base`, round by round.

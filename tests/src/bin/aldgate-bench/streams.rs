@@ -44,10 +44,11 @@ async fn stream(contender: &Contender, number: u32) -> anyhow::Result<TcpStream>
     if !headers.iter().any(|(name, _)| name == "Host") {
         headers.push(("Host".into(), authority.into()));
     }
-    let headers: String = headers
+    let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
+    let headers = headers.concat();
     let mut stream = TcpStream::connect(authority).await?;
     stream
         .write_all(

@@ -5,6 +5,7 @@ mod admin_api;
 mod authz;
 mod calls;
 mod canary;
+mod catalogue;
 mod cli;
 mod compose;
 mod credentials;

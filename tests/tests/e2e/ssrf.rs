@@ -58,6 +58,9 @@ async fn addresses_inside_are_refused_by_name_of_the_flag() -> Result<()> {
             "{url}: {output:?}"
         );
     }
+    cluster
+        .aldgate(&register("still-fine", "https://1.1.1.1/mcp"))
+        .await?;
     Ok(())
 }
 

@@ -73,9 +73,18 @@ impl Demo {
         format!("http://{}/mcp", self.address)
     }
 
-    /// The file with the credentials that it takes, one in a line; it is read at every request.
+    /// The file with the credentials that it takes, one in a line.
     pub fn credential_file(&self) -> &Path {
         &self.credential_file
+    }
+
+    /// From now on it takes these credentials and no other.
+    pub fn accept(&self, credentials: &[&str]) -> Result<()> {
+        // It reads the file at every request and must never see half of it.
+        let draft = self.credential_file.with_extension("draft");
+        write_private(&draft, credentials.join("\n"))?;
+        std::fs::rename(draft, &self.credential_file)?;
+        Ok(())
     }
 
     /// Everything it received so far.

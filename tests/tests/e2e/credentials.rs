@@ -15,10 +15,8 @@ use crate::calls::{Acme, text_of, tool_call};
 #[tokio::test(flavor = "multi_thread")]
 async fn rotating_a_credential_costs_no_call() -> Result<()> {
     let acme = Arc::new(Acme::start(2, "first-credential").await?);
-    std::fs::write(
-        acme.demo.credential_file(),
-        "first-credential\nsecond-credential\n",
-    )?;
+    acme.demo
+        .accept(&["first-credential", "second-credential"])?;
     let steady = Steady::start(&acme);
     let file = acme.secret_file("second", "second-credential")?;
     acme.cluster
@@ -35,8 +33,10 @@ async fn rotating_a_credential_costs_no_call() -> Result<()> {
             "--wait",
         ])
         .await?;
-    // Live on every node: from here on the old one is refused and nobody notices.
-    std::fs::write(acme.demo.credential_file(), "second-credential\n")?;
+    // Calls that were under way when the change became live end first; from then on the old one is
+    // refused and nobody notices.
+    steady.further(20).await;
+    acme.demo.accept(&["second-credential"])?;
     steady.further(20).await;
     steady.finish().await?;
     let last = acme.demo.received()?.pop().expect("it was called");

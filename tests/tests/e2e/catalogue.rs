@@ -239,6 +239,50 @@ async fn no_file_of_a_process_holds_a_secret() -> Result<()> {
     Ok(())
 }
 
+/// `docs/attack-catalogue.md` promises no test that is not there.
+#[test]
+fn every_row_names_tests_that_exist() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/attack-catalogue.md"))?;
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let cited = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let mut count = 0;
+    for name in cited.filter(|text| text.contains("::")) {
+        let parts: Vec<_> = name.split("::").collect();
+        let (folder, rest) = (folder_of(parts[0])?, &parts[1..]);
+        // A module, and in most cases a test in it.
+        let module = &rest[..rest.len().saturating_sub(1).max(1)];
+        let file = root.join(folder).join(module.join("/"));
+        let found: String = [file.with_extension("rs"), file.join("tests.rs")]
+            .iter()
+            .filter_map(|file| std::fs::read_to_string(file).ok())
+            .collect();
+        ensure!(!found.is_empty(), "{name}: no such module");
+        if let [_, .., test] = rest {
+            ensure!(
+                found.contains(&format!("fn {test}(")),
+                "{name}: no such test"
+            );
+        }
+        count += 1;
+    }
+    ensure!(count > 90, "{count} tests are cited");
+    Ok(())
+}
+
+fn folder_of(short: &str) -> Result<&'static str> {
+    Ok(match short {
+        "path" => "gateway/tests/path",
+        "gateway" => "gateway/src",
+        "e2e" => "tests/tests/e2e",
+        "database" => "controller/tests/database",
+        "mcp" => "crates/mcp/src",
+        "egress" => "crates/egress/src",
+        "runtime" => "crates/runtime/src",
+        other => anyhow::bail!("{other} is explained nowhere"),
+    })
+}
+
 /// It is the one who must know the credential, and who records what it receives.
 fn is_of_the_demo_server(path: &Path) -> bool {
     path.file_name()

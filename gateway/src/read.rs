@@ -14,7 +14,7 @@ use http::{
 };
 use mcp::{
     era::{self, Era},
-    message::Message,
+    message::{Kind, Message},
     mirror,
 };
 
@@ -100,6 +100,15 @@ impl Call {
                 ..
             }
         )
+    }
+
+    /// Whether the server owes a message: not to a notification, an answer or the end of a session.
+    pub fn expects_message(&self) -> bool {
+        match &self.operation {
+            Operation::Post { message, .. } => message.kind() == Kind::Request,
+            Operation::Listen => true,
+            Operation::Close => false,
+        }
     }
 
     /// Whether the reply is a stream that stays open until somebody closes it.

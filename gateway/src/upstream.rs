@@ -199,7 +199,7 @@ impl Upstreams {
         traits: &response::Traits,
     ) -> Result<Response<Content>, Error> {
         let (parts, body) = head.into_parts();
-        let plan = response::plan(&parts, http_body::Body::is_end_stream(&body))?;
+        let plan = response::plan(&parts, response::Presence::of(&body, traits))?;
         let session_id = parts.headers.get(SESSION_ID).cloned();
         let close_delimited = response::is_close_delimited(&parts.headers, &body);
         let mut reply = response::head(parts.status, plan, parts.headers);

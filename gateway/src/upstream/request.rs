@@ -35,7 +35,7 @@ pub(super) fn build(
 
     let (operation, client, accepts) = permit.into_call().into_parts();
     headers.insert(ACCEPT, accepts.header());
-    copy(&TRACE, &client, &mut headers);
+    copy_trace(&client, &mut headers);
     let (method, body) = match operation {
         Operation::Post { message, era } => {
             headers.insert(CONTENT_TYPE, JSON);
@@ -46,7 +46,11 @@ pub(super) fn build(
             (Method::POST, message.into_bytes())
         }
         Operation::Listen => {
-            copy(&[LAST_EVENT_ID, mirror::VERSION], &client, &mut headers);
+            copy(&[mirror::VERSION], &client, &mut headers);
+            // Without a session nothing says whose events would be replayed.
+            if session.is_open() {
+                copy(&[LAST_EVENT_ID], &client, &mut headers);
+            }
             continue_session(session, &mut headers);
             (Method::GET, Bytes::new())
         }
@@ -78,6 +82,38 @@ fn continue_session(session: &Session, headers: &mut HeaderMap) {
     }
 }
 
+/// W3C trace context without `baggage`, which carries data (CL-14), and only in its form: a free text
+/// would be a way past the list.
+fn copy_trace(client: &HeaderMap, headers: &mut HeaderMap) {
+    let Some(parent) = client
+        .get(TRACEPARENT)
+        .filter(|parent| is_traceparent(parent.as_bytes()))
+    else {
+        return;
+    };
+    headers.insert(TRACEPARENT, parent.clone());
+    let state = client.get(TRACESTATE);
+    let printable = |state: &&HeaderValue| state.len() <= 512 && state.to_str().is_ok();
+    if let Some(state) = state.filter(printable) {
+        headers.insert(TRACESTATE, state.clone());
+    }
+}
+
+/// `00-<32 hex digits>-<16>-<2>` (W3C Trace Context §3.2); later versions may go on after a hyphen.
+fn is_traceparent(value: &[u8]) -> bool {
+    let hex = |part: &[u8]| {
+        part.iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let form = value.len() >= 55
+        && value.len() <= 128
+        && [2, 35, 52].iter().all(|&at| value[at] == b'-')
+        && [0..2, 3..35, 36..52, 53..55]
+            .into_iter()
+            .all(|part| hex(&value[part]));
+    form && (value.len() == 55 || (&value[..2] != b"00" && value[55] == b'-' && value.is_ascii()))
+}
+
 fn copy(names: &[HeaderName], client: &HeaderMap, headers: &mut HeaderMap) {
     for name in names {
         if let Some(value) = client.get(name) {
@@ -88,8 +124,28 @@ fn copy(names: &[HeaderName], client: &HeaderMap, headers: &mut HeaderMap) {
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// W3C trace context without `baggage`, which carries data (CL-14).
-const TRACE: [HeaderName; 2] = [
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-];
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CL-14.
+    #[test]
+    fn only_a_trace_context_in_its_form_passes() {
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert!(is_traceparent(good.as_bytes()));
+        assert!(is_traceparent(format!("01{}-more", &good[2..]).as_bytes()));
+        for bad in [
+            "",
+            "secret",
+            &good[1..],
+            &good.to_uppercase(),
+            &format!("{good}-more"),
+            &good.replace('a', "g"),
+        ] {
+            assert!(!is_traceparent(bad.as_bytes()), "{bad}");
+        }
+    }
+}

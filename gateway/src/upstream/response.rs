@@ -21,6 +21,7 @@ use crate::{
 pub(super) struct Traits {
     pub(super) long_lived: bool,
     pub(super) in_session: bool,
+    pub(super) expects_message: bool,
     pub(super) opening: Option<Opening>,
 }
 
@@ -29,7 +30,29 @@ impl Traits {
         Self {
             long_lived: permit.call().is_long_lived(),
             in_session: session.is_open(),
+            expects_message: permit.call().expects_message(),
             opening: None,
+        }
+    }
+}
+
+/// Whether an answer's body matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// There is none.
+    Absent,
+    /// Nothing is owed, so whatever comes is dropped: servers end a 200 to DELETE with an empty chunk.
+    Idle,
+    /// The call expects a message.
+    Due,
+}
+
+impl Presence {
+    pub(super) fn of(body: &Incoming, traits: &Traits) -> Self {
+        match (body.is_end_stream(), traits.expects_message) {
+            (true, _) => Self::Absent,
+            (false, false) => Self::Idle,
+            (false, true) => Self::Due,
         }
     }
 }
@@ -47,8 +70,8 @@ pub(super) enum Plan {
     Failure,
 }
 
-/// Decides by status, content type and whether there is a body at all.
-pub(super) fn plan(parts: &Parts, bodiless: bool) -> Result<Plan, UpstreamError> {
+/// Decides by status, content type and whether there is, and should be, a body at all.
+pub(super) fn plan(parts: &Parts, body: Presence) -> Result<Plan, UpstreamError> {
     let status = parts.status;
     if PASSING.contains(&status) {
         return Ok(Plan::Failure);
@@ -59,7 +82,7 @@ pub(super) fn plan(parts: &Parts, bodiless: bool) -> Result<Plan, UpstreamError>
             retry_after: parts.headers.get(RETRY_AFTER).cloned(),
         });
     }
-    if status == StatusCode::ACCEPTED || bodiless {
+    if status == StatusCode::ACCEPTED || body != Presence::Due {
         return Ok(Plan::Empty);
     }
     if parts.headers.contains_key(CONTENT_ENCODING) {
@@ -143,20 +166,21 @@ mod tests {
     #[test]
     fn answers_pass_by_status_and_type() {
         let json = Some("application/json; charset=utf-8");
-        for (status, content_type, bodiless, expected) in [
-            (200, json, false, Plan::Json),
-            (200, Some("Text/Event-Stream"), false, Plan::Events),
-            (202, None, true, Plan::Empty),
-            (202, Some("text/plain"), false, Plan::Empty),
-            (200, None, true, Plan::Empty),
-            (204, None, true, Plan::Empty),
-            (400, json, false, Plan::Failure),
-            (404, Some("text/html"), false, Plan::Failure),
-            (405, None, true, Plan::Failure),
+        for (status, content_type, body, expected) in [
+            (200, json, Presence::Due, Plan::Json),
+            (200, Some("Text/Event-Stream"), Presence::Due, Plan::Events),
+            (202, None, Presence::Absent, Plan::Empty),
+            (202, Some("text/plain"), Presence::Due, Plan::Empty),
+            (200, None, Presence::Absent, Plan::Empty),
+            (200, None, Presence::Idle, Plan::Empty),
+            (204, None, Presence::Absent, Plan::Empty),
+            (400, json, Presence::Due, Plan::Failure),
+            (404, Some("text/html"), Presence::Due, Plan::Failure),
+            (405, None, Presence::Absent, Plan::Failure),
         ] {
             let parts = parts(status, content_type);
             assert_eq!(
-                plan(&parts, bodiless).unwrap(),
+                plan(&parts, body).unwrap(),
                 expected,
                 "{status} {content_type:?}"
             );
@@ -169,14 +193,14 @@ mod tests {
         for status in [
             301, 302, 307, 308, 401, 403, 406, 409, 418, 429, 500, 502, 503,
         ] {
-            let outcome = plan(&parts(status, Some("application/json")), false);
+            let outcome = plan(&parts(status, Some("application/json")), Presence::Due);
             assert!(
                 matches!(outcome, Err(UpstreamError::Status { .. })),
                 "{status}"
             );
         }
         for content_type in [None, Some("text/html"), Some("application/octet-stream")] {
-            let outcome = plan(&parts(200, content_type), false);
+            let outcome = plan(&parts(200, content_type), Presence::Due);
             assert!(
                 matches!(outcome, Err(UpstreamError::ContentType)),
                 "{content_type:?}"
@@ -192,7 +216,7 @@ mod tests {
             .headers
             .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         assert!(matches!(
-            plan(&parts, false),
+            plan(&parts, Presence::Due),
             Err(UpstreamError::ContentType)
         ));
     }

@@ -71,7 +71,9 @@ pub async fn serve(
 ) -> Result<Response<Reply>, Infallible> {
     let record = core.log.begin(core.clock.now(), peer, request.method());
     let mut envelope = Envelope::of(&request, record, core.draining.get());
-    let outcome = AssertUnwindSafe(answer(&core, request, &mut envelope))
+    // In a box, because what this future holds stays with the connection, busy or not.
+    let answering = Box::pin(answer(&core, request, &mut envelope));
+    let outcome = AssertUnwindSafe(answering)
         .catch_unwind()
         .await
         .unwrap_or_else(|_payload: Box<dyn Any + Send>| Err(Error::Panicked));

@@ -178,17 +178,22 @@ impl Upstreams {
                 },
             }
         }
+        // In a box, because most calls do without.
+        let mut fresh = Box::pin(self.dial(key, origin)).await?;
+        match fresh.send(request).await {
+            Ok(head) => Ok((head, fresh)),
+            Err(error) => Err(UpstreamError::Broken(error.into_error())),
+        }
+    }
+
+    async fn dial(&self, key: pool::Key, origin: &egress::Origin) -> Result<Lent, UpstreamError> {
         let stream = self
             .dialer
             .connect(origin, self.settings.connect)
             .await
             .map_err(UpstreamError::Connect)?;
         self.metrics.upstream_connections.increment(1);
-        let mut fresh = pool::open(&self.pool, key, origin, stream, &self.tasks).await?;
-        match fresh.send(request).await {
-            Ok(head) => Ok((head, fresh)),
-            Err(error) => Err(UpstreamError::Broken(error.into_error())),
-        }
+        pool::open(&self.pool, key, origin, stream, &self.tasks).await
     }
 
     /// Turns the server's answer into ours.

@@ -38,11 +38,8 @@ fn admit(door: &Rc<Door>, socket: TcpStream, peer: SocketAddr) {
     };
     // It fails only for a socket that is closed already, which the first read tells.
     let _ = socket.set_nodelay(true);
-    let serving = connection::serve(Rc::clone(door), socket, peer);
-    door.connections.spawn_local("connection", async move {
-        let _counted = counted;
-        serving.await;
-    });
+    let serving = connection::serve(Rc::clone(door), socket, peer, counted);
+    door.connections.spawn_local("connection", serving);
 }
 
 /// A connection that broke before it was taken is no reason to wait; a lack of descriptors or memory

@@ -1,15 +1,16 @@
 //! One client connection: TLS where configured, HTTP/1.1 or HTTP/2, and its end when the node drains.
 
 use std::{
-    convert::Infallible,
     future::{Future as _, poll_fn},
     net::SocketAddr,
     pin::pin,
     rc::Rc,
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
 
+use futures_util::TryFutureExt as _;
 use http::Request;
 use hyper::{
     body::Incoming,
@@ -29,35 +30,39 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     Door,
     open::{Order, Protocol, Tracked},
+    peers::Counted,
 };
 use crate::pipeline;
 
-/// Serves a connection to its end.
-pub(super) async fn serve(door: Rc<Door>, socket: TcpStream, peer: SocketAddr) {
+/// Serves a connection to its end, until when it is counted.
+pub(super) async fn serve(door: Rc<Door>, socket: TcpStream, peer: SocketAddr, _counted: Counted) {
     door.metrics.connections.increment(1.0);
     speak(&door, socket, peer).await;
     door.metrics.connections.decrement(1.0);
 }
 
+/// What is bigger than HTTP/1.1 without TLS is in a box, so that no such connection keeps room for it.
 async fn speak(door: &Rc<Door>, socket: TcpStream, peer: SocketAddr) {
-    let patience = door.settings.handshake;
-    match &door.settings.tls {
-        None => match timeout(patience, sniff(&socket)).await {
-            Ok(Some(Protocol::Http1)) => speak_http1(door, socket, peer).await,
-            Ok(Some(Protocol::Http2)) => speak_http2(door, socket, peer).await,
-            Ok(None) | Err(_) => {}
-        },
-        Some(config) => {
-            let accepting = TlsAcceptor::from(config.clone()).accept(socket);
-            let Ok(Ok(stream)) = timeout(patience, accepting).await else {
-                return;
-            };
-            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                Box::pin(speak_http2(door, stream, peer)).await;
-            } else {
-                Box::pin(speak_http1(door, stream, peer)).await;
-            }
-        }
+    if let Some(config) = &door.settings.tls {
+        let acceptor = TlsAcceptor::from(Arc::clone(config));
+        return Box::pin(speak_tls(door, acceptor, socket, peer)).await;
+    }
+    match timeout(door.settings.handshake, sniff(&socket)).await {
+        Ok(Some(Protocol::Http1)) => speak_http1(door, socket, peer).await,
+        Ok(Some(Protocol::Http2)) => Box::pin(speak_http2(door, socket, peer)).await,
+        Ok(None) | Err(_) => {}
+    }
+}
+
+async fn speak_tls(door: &Rc<Door>, acceptor: TlsAcceptor, socket: TcpStream, peer: SocketAddr) {
+    let accepting = acceptor.accept(socket);
+    let Ok(Ok(stream)) = timeout(door.settings.handshake, accepting).await else {
+        return;
+    };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        Box::pin(speak_http2(door, stream, peer)).await;
+    } else {
+        Box::pin(speak_http1(door, stream, peer)).await;
     }
 }
 
@@ -85,14 +90,13 @@ where
     let place = door.open.enter(Protocol::Http1);
     let service = service_fn(|request: Request<Incoming>| {
         let answering = place.answering();
-        let answer = pipeline::serve(Rc::clone(&door.core), peer, request);
-        async move {
-            let reply = answer.await?;
-            Ok::<_, Infallible>(reply.map(|body| Tracked {
+        // Not `async`, which would hold the future twice.
+        pipeline::serve(Rc::clone(&door.core), peer, request).map_ok(|reply| {
+            reply.map(|body| Tracked {
                 body,
                 _answering: answering,
-            }))
-        }
+            })
+        })
     });
     let connection = http1::Builder::new()
         // How long a head may take is watched over by `Open`.

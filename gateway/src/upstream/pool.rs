@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use egress::{Origin, Stream};
+use futures_util::{FutureExt as _, future};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{
@@ -123,14 +124,10 @@ pub(super) async fn open(
         .await
         .map_err(UpstreamError::Broken)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    tasks.spawn_local("upstream connection", async move {
-        tokio::select! {
-            biased;
-            // How it ended reaches whoever waits for an answer on it.
-            _ = connection => {}
-            _ = stopped => {}
-        }
-    });
+    // How it ended reaches whoever waits for an answer on it. Not `async`, which would hold the
+    // connection twice.
+    let driving = future::select(connection, stopped).map(drop);
+    tasks.spawn_local("upstream connection", driving);
     Ok(Lent {
         connection: Connection {
             sender,

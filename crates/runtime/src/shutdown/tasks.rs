@@ -126,13 +126,20 @@ impl Drop for Entry {
     }
 }
 
-async fn watched(name: &'static str, entry: Option<Entry>, future: impl Future<Output = ()>) {
-    let _entry = entry;
-    // The payload is left out: a panic message can quote the data it tripped over.
-    if AssertUnwindSafe(future).catch_unwind().await.is_err() {
-        metrics::counter!("aldgate_task_panics_total", "task" => name).increment(1);
-        tracing::error!(task = name, "a task panicked and has ended");
-    }
+/// Not `async`, which would hold the future twice: as what it was given and as what it awaits.
+fn watched(
+    name: &'static str,
+    entry: Option<Entry>,
+    future: impl Future<Output = ()>,
+) -> impl Future<Output = ()> {
+    AssertUnwindSafe(future).catch_unwind().map(move |outcome| {
+        let _entry = entry;
+        // The payload is left out: a panic message can quote the data it tripped over.
+        if outcome.is_err() {
+            metrics::counter!("aldgate_task_panics_total", "task" => name).increment(1);
+            tracing::error!(task = name, "a task panicked and has ended");
+        }
+    })
 }
 
 #[cfg(test)]

@@ -117,6 +117,7 @@ CREATE TABLE servers (
     display_name      text        NOT NULL DEFAULT '',
     description       text        NOT NULL DEFAULT '',
     url               text        NOT NULL,
+    origin            text        NOT NULL,
     timeout_ms        bigint,
     tool_list         text,
     auth_scheme       text        NOT NULL DEFAULT 'none',
@@ -133,6 +134,9 @@ CREATE TABLE servers (
     CONSTRAINT servers_timeout CHECK (timeout_ms BETWEEN 1000 AND 3600000),
     CONSTRAINT servers_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants ON DELETE CASCADE
 );
+-- Not led by the tenant: a tenant's origin is looked up among all tenants' servers.
+CREATE INDEX servers_origin ON servers (origin);
+COMMENT ON COLUMN servers.origin IS 'of its url, always with the port; no tenant may have it';
 
 -- The sealed value of a server's credential; no row when there is none.
 CREATE TABLE credentials (

@@ -91,6 +91,14 @@ impl Violation {
             description: description.into(),
         }
     }
+
+    /// A violation of the field that holds a tenant's origin at this position.
+    pub fn of_origin(position: usize, description: &str) -> Self {
+        match position.checked_sub(1) {
+            None => Self::new("tenant.host", description),
+            Some(alias) => Self::new(format!("tenant.alias_hosts[{alias}]"), description),
+        }
+    }
 }
 
 impl Error {
@@ -243,12 +251,8 @@ impl Error {
     /// A tenant's origins, or a new tenant's id, collided with another's.
     pub fn on_origins(error: OriginsError) -> Self {
         match error {
-            OriginsError::Taken(0) => Self::AlreadyExists(Violation::new(
-                "tenant.host",
-                "another tenant has this origin",
-            )),
-            OriginsError::Taken(position) => Self::AlreadyExists(Violation::new(
-                format!("tenant.alias_hosts[{}]", position - 1),
+            OriginsError::Taken(position) => Self::AlreadyExists(Violation::of_origin(
+                position,
                 "another tenant has this origin",
             )),
             OriginsError::Store(error) => Self::on_insert(error, "tenant_id"),

@@ -26,6 +26,9 @@ pub mod key;
 /// Gateway nodes as last seen.
 pub mod node;
 
+/// Whether a server is where a tenant is.
+mod origin;
+
 /// Committed revisions.
 pub mod revision;
 

@@ -86,7 +86,7 @@ async fn create(
     let slug: Option<Slug> = checks.parse("key_id", &request.key_id);
     checks.line("key.display_name", &given.display_name, DISPLAY_NAME);
     let servers = servers(&mut checks, &parent.tenant, &given.servers);
-    check_reach(&mut checks, given.all_servers, &servers);
+    check_reach(&mut checks, given.all_servers, &given.servers);
     if lifespan.is_none() {
         checks.refuse("lifespan", "is required: 7, 15 or 30 days, or permanent");
     }
@@ -155,7 +155,7 @@ async fn update(
     if mask.names("display_name") {
         checks.line("key.display_name", &given.display_name, DISPLAY_NAME);
     }
-    let reach = Reach::asked(&mut checks, &mask, given.all_servers, servers);
+    let reach = Reach::asked(&mut checks, &mask, &given, servers);
     let (Some(reach), []) = (reach, checks.found()) else {
         return Err(checks.into_error());
     };
@@ -223,30 +223,31 @@ impl Reach {
     fn asked(
         checks: &mut Checks,
         mask: &Mask,
-        all_servers: bool,
+        given: &v1::Key,
         servers: BTreeSet<Slug>,
     ) -> Option<Self> {
         match (mask.names("all_servers"), mask.names("servers")) {
             (false, false) => Some(Self::Same),
-            (true, false) if all_servers => Some(Self::All),
+            (true, false) if given.all_servers => Some(Self::All),
             (true, false) => {
                 checks.refuse("key.all_servers", "name the servers it opens instead");
                 None
             }
             (all_named, true) => {
-                let all = all_named && all_servers;
-                check_reach(checks, all, &servers);
+                let all = all_named && given.all_servers;
+                check_reach(checks, all, &given.servers);
                 Some(if all { Self::All } else { Self::These(servers) })
             }
         }
     }
 }
 
-/// All servers or some of them: no key is made that opens nothing.
-fn check_reach(checks: &mut Checks, all: bool, servers: &BTreeSet<Slug>) {
-    if all && !servers.is_empty() {
+/// All servers or some of them: no key is made that opens nothing. A name at fault is told already,
+/// so it counts as named.
+fn check_reach(checks: &mut Checks, all: bool, named: &[String]) {
+    if all && !named.is_empty() {
         checks.refuse("key.servers", "must be empty when `all_servers` is set");
-    } else if !all && servers.is_empty() {
+    } else if !all && named.is_empty() {
         checks.refuse(
             "key.servers",
             "name at least one server, or set `all_servers`",

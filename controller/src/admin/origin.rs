@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use egress::{Endpoint, Origin, UrlError};
+use egress::{Endpoint, Origin, Scheme, UrlError};
 use url::Host;
 
 /// The scheme of tenant origins that are given without one.
@@ -92,6 +92,21 @@ pub fn canonical(origin: &Origin) -> String {
     format!("{}://{}", origin.scheme().as_str(), origin.authority())
 }
 
+/// The origins that may lead to the same listener as this one, whatever ends TLS in front of it: the
+/// same port under either scheme, and the default port of one for that of the other. Of two origins
+/// each has the other among its own, or neither.
+pub fn same_place(origin: &Origin) -> Vec<Origin> {
+    let ported = [Scheme::Http, Scheme::Https].map(|scheme| (scheme, origin.port()));
+    let default = [Scheme::Http, Scheme::Https]
+        .into_iter()
+        .filter(|_| origin.port() == origin.scheme().default_port())
+        .map(|scheme| (scheme, scheme.default_port()));
+    let places = ported.into_iter().chain(default);
+    places
+        .map(|(scheme, port)| origin.at(scheme, port))
+        .collect()
+}
+
 /// Names made of labels that DNS allows. URLs allow more, such as `*` and `_`.
 fn plain(host: &Host<String>) -> bool {
     let Host::Domain(name) = host else {
@@ -135,6 +150,37 @@ mod tests {
             PublicScheme::Http.complete("acme.test:8080").as_deref(),
             Ok("http://acme.test:8080")
         );
+    }
+
+    /// HN-19: whichever of the two comes first.
+    #[test]
+    fn two_origins_are_in_the_same_place_both_ways_or_neither() {
+        let origin = |text: &str| Endpoint::parse(text).unwrap().origin;
+        let all = [
+            "http://a.test",
+            "https://a.test",
+            "http://a.test:443",
+            "https://a.test:80",
+            "http://a.test:8080",
+            "https://a.test:8080",
+            "https://b.test",
+        ]
+        .map(origin);
+        for one in &all {
+            assert!(same_place(one).contains(one), "{one}");
+            for other in &all {
+                assert_eq!(
+                    same_place(one).contains(other),
+                    same_place(other).contains(one),
+                    "{one} {other}"
+                );
+            }
+        }
+        let apart = |one, other| !same_place(&origin(one)).contains(&origin(other));
+        assert!(!apart("http://a.test", "https://a.test"));
+        assert!(!apart("https://a.test:8080", "http://a.test:8080"));
+        assert!(apart("http://a.test", "http://a.test:8080"));
+        assert!(apart("http://a.test:8080", "http://b.test:8080"));
     }
 
     #[test]

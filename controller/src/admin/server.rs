@@ -113,6 +113,7 @@ async fn create(
     url::vet(admin, &endpoint.origin).await?;
 
     let mut tx = actor.enter(&admin.0.store, &parent.tenant, &parent).await?;
+    url::refuse_own(&mut tx, &endpoint.origin).await?;
     let mut server = Server {
         uid: ServerUid::from_uuid(Uuid::new_v4()),
         slug: slug.to_string(),
@@ -123,6 +124,7 @@ async fn create(
         display_name: registration.display_name,
         description: registration.description,
         url: endpoint.to_string(),
+        origin: endpoint.origin.to_string(),
         timeout: registration.timeout,
         tool_list: registration.tool_list,
     };
@@ -181,6 +183,9 @@ async fn update(
     };
 
     let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
+    if let Some(endpoint) = &endpoint {
+        url::refuse_own(&mut tx, &endpoint.origin).await?;
+    }
     let before = tx.lock_server(&name.server).await?;
     let before = before.ok_or_else(|| Error::NotFound(name.to_string()))?;
     check_etag(&given.etag, before.revision)?;
@@ -189,6 +194,7 @@ async fn update(
         let moved = Endpoint::parse(&before.url).map(|old| old.origin).ok()
             != Some(endpoint.origin.clone());
         after.url = endpoint.to_string();
+        after.origin = endpoint.origin.to_string();
         if moved {
             detach(&mut tx, &mut after).await?;
         }

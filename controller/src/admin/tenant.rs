@@ -1,5 +1,6 @@
 //! Tenants: registered, changed and removed by the operator of the installation.
 
+use egress::{Endpoint, Origin};
 use proto::{
     admin::v1::{self, tenant_service_server::TenantService},
     id::TenantUid,
@@ -19,8 +20,8 @@ use super::{
 };
 use crate::{
     admin::{Actor, PublicScheme},
-    error::Error,
-    store::{audit::Entry, tenant::Tenant},
+    error::{Error, Violation},
+    store::{Scope, Tx, audit::Entry, tenant::Tenant},
 };
 
 #[tonic::async_trait]
@@ -91,6 +92,7 @@ async fn create(
     };
 
     let mut tx = actor.enter_platform(&admin.0.store).await?;
+    refuse_servers(&mut tx, &origins).await?;
     let tenant = Tenant {
         uid: TenantUid::from_uuid(Uuid::now_v7()),
         slug: slug.to_string(),
@@ -145,10 +147,17 @@ async fn update(
     let mask = Mask::read(request.update_mask, &CHANGEABLE)?;
 
     let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
+    let moves = mask.names("host") || mask.names("alias_hosts");
+    if moves {
+        tx.lock_origins().await?;
+    }
     let before = tx.lock_tenant().await?;
     let before = before.ok_or_else(|| Error::NotFound(name.to_string()))?;
     check_etag(&given.etag, before.revision)?;
     let after = changed(&before, given, &mask, admin.0.public_scheme)?;
+    if moves {
+        refuse_servers(&mut tx, &after.origins).await?;
+    }
     tx.update_tenant(&after).await.map_err(Error::on_origins)?;
     let committed = tx
         .commit_change(&entry(&after, Some(&before), Some(&after)))
@@ -215,6 +224,29 @@ fn changed(
         Ok(after)
     } else {
         Err(checks.into_error())
+    }
+}
+
+/// Refuses an origin where a server is, whichever tenant's: the gateway would call itself (HN-19).
+async fn refuse_servers<S: Scope>(tx: &mut Tx<S>, origins: &[String]) -> Result<(), Error> {
+    let places = origins.iter().map(|text| {
+        let endpoint = Endpoint::parse(text).expect("it was read as an origin");
+        let places = origin::same_place(&endpoint.origin);
+        places.iter().map(Origin::to_string).collect::<Vec<_>>()
+    });
+    let places: Vec<_> = places.collect();
+    let called = tx.called_among(&places.concat()).await?;
+    let text = "is where a registered server is; give a host of this installation's own";
+    let violations: Vec<_> = places
+        .iter()
+        .enumerate()
+        .filter(|(_, places)| places.iter().any(|place| called.contains(place)))
+        .map(|(position, _)| Violation::of_origin(position, text))
+        .collect();
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(violations))
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Server {
     pub description: String,
     /// The MCP endpoint.
     pub url: String,
+    /// Where that is: scheme, host and port as [`egress::Origin`] displays them.
+    pub origin: String,
     /// How long a `tools/call` may take to its first byte; `None` means the default.
     pub timeout: Option<Duration>,
     /// MCP tool definitions given by hand, as JSON.
@@ -66,6 +68,7 @@ struct Row {
     display_name: String,
     description: String,
     url: String,
+    origin: String,
     timeout_ms: Option<i64>,
     tool_list: Option<String>,
     auth_scheme: String,
@@ -87,6 +90,7 @@ impl From<Row> for Server {
             display_name: row.display_name,
             description: row.description,
             url: row.url,
+            origin: row.origin,
             timeout: row
                 .timeout_ms
                 .map(|millis| Duration::from_millis(from_column(millis))),
@@ -133,8 +137,8 @@ impl Tx<OneTenant> {
     /// The server with this slug.
     pub async fn server(&mut self, slug: &Slug) -> Result<Option<Server>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
-            "SELECT server_id, slug, display_name, description, url, timeout_ms, tool_list,
-                    auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
+            "SELECT server_id, slug, display_name, description, url, origin, timeout_ms,
+                    tool_list, auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
                     auth_updated_at, revision, created_at, updated_at
              FROM servers
              WHERE tenant_id = $1 AND slug = $2",
@@ -149,8 +153,8 @@ impl Tx<OneTenant> {
     /// The server with this slug, which nobody else changes or removes meanwhile.
     pub async fn lock_server(&mut self, slug: &Slug) -> Result<Option<Server>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
-            "SELECT server_id, slug, display_name, description, url, timeout_ms, tool_list,
-                    auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
+            "SELECT server_id, slug, display_name, description, url, origin, timeout_ms,
+                    tool_list, auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
                     auth_updated_at, revision, created_at, updated_at
              FROM servers
              WHERE tenant_id = $1 AND slug = $2
@@ -172,8 +176,8 @@ impl Tx<OneTenant> {
         bytes: usize,
     ) -> Result<Vec<Server>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT server_id, slug, display_name, description, url, timeout_ms, tool_list,
-                    auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
+            "SELECT server_id, slug, display_name, description, url, origin, timeout_ms,
+                    tool_list, auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
                     auth_updated_at, revision, created_at, updated_at
              FROM (
                  SELECT page.*,
@@ -205,10 +209,12 @@ impl Tx<OneTenant> {
     pub async fn insert_server(&mut self, server: &Server) -> Result<(), StoreError> {
         let done = sqlx::query(
             "INSERT INTO servers (
-                 tenant_id, server_id, slug, display_name, description, url, timeout_ms, tool_list,
+                 tenant_id, server_id, slug, display_name, description, url, origin, timeout_ms, tool_list,
                  auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
                  auth_updated_at, created_at, updated_at
-             ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
+             ) VALUES (
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16
+             )",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(server.uid.uuid())
@@ -216,6 +222,7 @@ impl Tx<OneTenant> {
         .bind(&server.display_name)
         .bind(&server.description)
         .bind(&server.url)
+        .bind(&server.origin)
         .bind(timeout_column(server))
         .bind(&server.tool_list)
         .bind(scheme_column(server)?)
@@ -239,21 +246,23 @@ impl Tx<OneTenant> {
              SET display_name = $3,
                  description = $4,
                  url = $5,
-                 timeout_ms = $6,
-                 tool_list = $7,
-                 auth_scheme = $8,
-                 auth_header = $9,
-                 auth_generation = $10,
-                 auth_detached = $11,
-                 auth_fingerprint = $12,
-                 auth_updated_at = $13
-             WHERE tenant_id = $1 AND server_id = $2 AND auth_generation <= $10",
+                 origin = $6,
+                 timeout_ms = $7,
+                 tool_list = $8,
+                 auth_scheme = $9,
+                 auth_header = $10,
+                 auth_generation = $11,
+                 auth_detached = $12,
+                 auth_fingerprint = $13,
+                 auth_updated_at = $14
+             WHERE tenant_id = $1 AND server_id = $2 AND auth_generation <= $11",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(server.uid.uuid())
         .bind(&server.display_name)
         .bind(&server.description)
         .bind(&server.url)
+        .bind(&server.origin)
         .bind(timeout_column(server))
         .bind(&server.tool_list)
         .bind(scheme_column(server)?)

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    OneTenant, Platform, Store, StoreError, Tx,
+    OneTenant, Platform, StoreError, Tx,
     change::{Committed, Kind, Op, Touched},
     changed,
     head::from_column,
@@ -98,21 +98,6 @@ impl Tenant {
             op,
             name: self.name(),
         }
-    }
-}
-
-impl Store {
-    /// Whether one of these origins is this installation's own, whichever tenant's.
-    pub async fn serves_any(&self, origins: &[String]) -> Result<bool, StoreError> {
-        let mut sql = self.pool.begin().await?;
-        super::set_scope(&mut sql, None).await?;
-        let found = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM tenant_origins WHERE origin = ANY ($1))",
-        )
-        .bind(origins)
-        .fetch_one(&mut *sql)
-        .await?;
-        Ok(found)
     }
 }
 

@@ -45,6 +45,22 @@ impl Operator {
             .unwrap())
     }
 
+    pub(crate) async fn move_tenant(&self, slug: &str, aliases: &[&str]) -> Result<(), Status> {
+        let request = v1::UpdateTenantRequest {
+            tenant: Some(v1::Tenant {
+                name: format!("tenants/{slug}"),
+                alias_hosts: aliases.iter().map(ToString::to_string).collect(),
+                ..Default::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["alias_hosts".to_owned()],
+            }),
+        };
+        let mut client = TenantServiceClient::new(self.channel.clone());
+        client.update_tenant(self.call(request)).await?;
+        Ok(())
+    }
+
     pub(crate) async fn server(
         &self,
         tenant: &str,

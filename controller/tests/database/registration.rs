@@ -1,7 +1,8 @@
 //! What can be registered and how it is listed.
 
 use proto::admin::v1::{
-    self, server_service_client::ServerServiceClient, tenant_service_client::TenantServiceClient,
+    self, key_service_client::KeyServiceClient, server_service_client::ServerServiceClient,
+    tenant_service_client::TenantServiceClient,
 };
 use tonic::Code;
 
@@ -42,6 +43,104 @@ async fn what_may_not_be_called_cannot_be_registered() {
     }
     let unresolved = "https://name-that-is-not-there.invalid/mcp";
     admin.server_at("acme", "later", unresolved).await.unwrap();
+}
+
+/// HN-19: nor does a tenant move to where a server is, whoever's server and whatever the scheme.
+#[tokio::test]
+async fn a_tenant_cannot_have_the_place_of_a_server() {
+    let stack = Stack::start().await;
+    let admin = Operator::of(&stack).await;
+    admin.tenant("acme", "acme.test:8080").await.unwrap();
+    for (slug, url) in [
+        ("plain", "http://one.invalid/mcp"),
+        ("ported", "https://Two.invalid:8443/mcp"),
+        ("files", "http://three.invalid:9000/mcp"),
+    ] {
+        admin.server_at("acme", slug, url).await.unwrap();
+    }
+    admin.tenant("beta", "one.invalid:8080").await.unwrap();
+    for host in [
+        "http://one.invalid",
+        "https://ONE.invalid:443",
+        "two.invalid:8443",
+        "https://two.invalid:8443",
+    ] {
+        let refused = admin.tenant("gamma", host).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{host}");
+        assert_eq!(told(&refused).1, ["tenant.host"], "{host}");
+        let wire = String::from_utf8_lossy(refused.details()).into_owned();
+        assert!(!wire.contains("acme") && !wire.contains("plain"), "{wire}");
+    }
+    let aliases = ["four.invalid", "three.invalid:9000"];
+    let refused = admin.move_tenant("beta", &aliases).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(told(&refused).1, ["tenant.alias_hosts[1]"]);
+
+    // A server that leaves makes room, and may not come back.
+    admin.move_server("http://five.invalid/mcp").await.unwrap();
+    admin.move_tenant("beta", &aliases).await.unwrap();
+    let back = admin.server_at("acme", "back", "https://three.invalid:9000/mcp");
+    assert_eq!(told(&back.await.unwrap_err()).1, ["server.url"]);
+    let refused = admin.move_tenant("beta", &["five.invalid"]).await;
+    assert_eq!(told(&refused.unwrap_err()).1, ["tenant.alias_hosts[0]"]);
+}
+
+/// HN-19: of a tenant and a server that want one place at the same time, one gets it.
+#[tokio::test]
+async fn a_tenant_and_a_server_that_come_together_do_not_share_a_place() {
+    let stack = Stack::start().await;
+    let admin = Operator::of(&stack).await;
+    admin.tenant("acme", "acme.test:8080").await.unwrap();
+    for round in 0..10 {
+        let (slug, host) = (
+            format!("t{round}"),
+            format!("http://127.0.0.1:{}", 9200 + round),
+        );
+        let url = format!("{host}/mcp");
+        let (tenant, server) = tokio::join!(
+            admin.tenant(&slug, &host),
+            admin.server_at("acme", &slug, &url)
+        );
+        let code = match (tenant, server) {
+            (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused.code(),
+            (tenant, server) => panic!("{tenant:?} {server:?}"),
+        };
+        assert_eq!(code, Code::InvalidArgument);
+    }
+}
+
+/// One mistake, told once.
+#[tokio::test]
+async fn a_key_that_names_no_server_right_is_told_so_once() {
+    let stack = Stack::start().await;
+    let admin = Operator::of(&stack).await;
+    admin.tenant("acme", "acme.test:8080").await.unwrap();
+    admin.server("acme", "files", None).await.unwrap();
+    admin.key("acme", "ci", "files").await.unwrap();
+    let refused = admin.key("acme", "ci2", "No Such").await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(told(&refused).1, ["key.servers[0]"]);
+    let mut keys = KeyServiceClient::new(admin.channel.clone());
+    for (servers, field) in [
+        (
+            vec!["tenants/beta/servers/files".to_owned()],
+            "key.servers[0]",
+        ),
+        (vec![], "key.servers"),
+    ] {
+        let narrowed = v1::UpdateKeyRequest {
+            key: Some(v1::Key {
+                name: "tenants/acme/keys/ci".to_owned(),
+                servers,
+                ..Default::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: vec!["servers".to_owned()],
+            }),
+        };
+        let refused = keys.update_key(admin.call(narrowed)).await.unwrap_err();
+        assert_eq!(told(&refused).1, [field]);
+    }
 }
 
 /// AD-11, and the conventions of lists and of origins.
@@ -88,17 +187,8 @@ async fn lists_come_in_pages_and_a_taken_origin_is_named() {
         (twice.code(), told(&twice).1),
         (Code::AlreadyExists, vec!["tenant_id".to_owned()])
     );
-    let moved = v1::UpdateTenantRequest {
-        tenant: Some(v1::Tenant {
-            name: "tenants/a".to_owned(),
-            alias_hosts: vec!["x.test".to_owned(), "b.test".to_owned()],
-            ..Default::default()
-        }),
-        update_mask: Some(prost_types::FieldMask {
-            paths: vec!["alias_hosts".to_owned()],
-        }),
-    };
-    let taken = client.update_tenant(admin.call(moved)).await.unwrap_err();
+    let moved = admin.move_tenant("a", &["x.test", "b.test"]).await;
+    let taken = moved.unwrap_err();
     assert_eq!(told(&taken).1, ["tenant.alias_hosts[1]"]);
 }
 

@@ -80,6 +80,16 @@ impl Origin {
         self.port
     }
 
+    /// The same host under this scheme, at this port.
+    #[must_use]
+    pub fn at(&self, scheme: Scheme, port: u16) -> Self {
+        Self {
+            scheme,
+            host: self.host.clone(),
+            port,
+        }
+    }
+
     /// The value of the `Host` header (RFC 9110 §7.2): the default port is left out.
     pub fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {

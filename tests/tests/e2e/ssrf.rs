@@ -85,5 +85,14 @@ async fn an_origin_of_the_installation_is_refused_as_a_server() -> Result<()> {
         output.code == 2 && output.stderr.contains("--url"),
         "{output:?}"
     );
+    let register = ["server", "create", "files", "--tenant", "acme", "--url"];
+    let args = [&register[..], &["http://127.0.0.1:9/mcp"]].concat();
+    cluster.aldgate(&args).await?;
+    let tenant = ["tenant", "create", "beta", "--host", "127.0.0.1:9"];
+    let output = cluster.cli().run(&tenant).await?;
+    ensure!(
+        output.code == 2 && output.stderr.contains("--host"),
+        "{output:?}"
+    );
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A child process that listens on one port; killed on drop.
 pub(crate) struct Peer {
@@ -42,6 +43,7 @@ impl Peer {
             .arg("-c")
             .arg(&file)
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .spawn()
             .context("running nginx (a Debian package; ./dev bench installs it)")?;
         Self { child, addr }.listening()
@@ -69,8 +71,13 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Its workers end with it; a peer that is gone already is fine.
-        let _ = self.child.kill();
+        // Asked to, nginx takes its workers along; killed, it leaves them. A peer that is gone
+        // already is fine.
+        if let Ok(pid) = i32::try_from(self.child.id())
+            && let Some(pid) = Pid::from_raw(pid)
+        {
+            let _ = kill_process(pid, Signal::TERM);
+        }
         let _ = self.child.wait();
     }
 }

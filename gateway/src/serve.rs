@@ -28,7 +28,8 @@ pub struct ServeSettings {
     pub handshake: Duration,
     /// From the first byte of a request's head to its last (HTTP/1.1).
     pub header_read: Duration,
-    /// From the end of a reply to the first byte of the next request (HTTP/1.1).
+    /// From the end of a reply to the first byte of the next request, and between two bytes that the
+    /// client takes of a reply that is there (HTTP/1.1).
     pub idle: Duration,
     /// How long a draining node takes new connections, because load balancers lag.
     pub drain_accept: Duration,

@@ -59,6 +59,8 @@ struct Connection {
     protocol: Protocol,
     waiting: Cell<Waiting>,
     since: Cell<Instant>,
+    /// Since when the client has taken no byte of what is there for it.
+    stuck: Cell<Option<Instant>>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
 }
@@ -71,7 +73,8 @@ pub(super) struct Place {
 }
 
 impl Open {
-    /// A connection may take `head_read` for a request's head, and `idle` to begin one.
+    /// A connection may take `head_read` for a request's head, and `idle` to begin one or to take the
+    /// next byte of an answer.
     pub(crate) fn new(head_read: Duration, idle: Duration) -> Rc<Self> {
         Rc::new(Self {
             connections: RefCell::default(),
@@ -88,6 +91,7 @@ impl Open {
             protocol,
             waiting: Cell::new(Waiting::Head),
             since: Cell::new(self.now.get()),
+            stuck: Cell::default(),
             order: Cell::new(Order::Continue),
             waker: RefCell::default(),
         });
@@ -111,14 +115,16 @@ impl Open {
             let now = Instant::now();
             self.now.set(now);
             for connection in self.connections.borrow().values() {
-                let patience = match connection.waiting.get() {
-                    Waiting::Idle => self.idle,
-                    Waiting::Head => self.head_read,
-                    Waiting::Answer => continue,
+                let (since, patience) = match connection.waiting.get() {
+                    Waiting::Idle => (Some(connection.since.get()), self.idle),
+                    Waiting::Head => (Some(connection.since.get()), self.head_read),
+                    // hyper does not ask for more of an answer while the client takes nothing, so the
+                    // answer's own deadlines are not noticed then (RX-10).
+                    Waiting::Answer => (connection.stuck.get(), self.idle),
                 };
                 // HTTP/2 has its own pings.
                 if connection.protocol == Protocol::Http1
-                    && now.saturating_duration_since(connection.since.get()) > patience
+                    && since.is_some_and(|since| now.saturating_duration_since(since) > patience)
                 {
                     connection.tell(Order::Stop);
                 }
@@ -227,7 +233,7 @@ impl<B: Body + Unpin> Body for Tracked<B> {
     }
 }
 
-/// A stream on which a request's first byte is noticed.
+/// A stream on which a request's first byte is noticed, and a client that takes nothing.
 pub(super) struct Heard<S> {
     stream: S,
     open: Rc<Open>,
@@ -250,13 +256,26 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
     }
 }
 
+impl<S> Heard<S> {
+    fn note<T>(&self, outcome: &Poll<T>) {
+        let stuck = &self.connection.stuck;
+        if outcome.is_ready() {
+            stuck.set(None);
+        } else if stuck.get().is_none() {
+            stuck.set(Some(self.open.now.get()));
+        }
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.note(&outcome);
+        outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -272,7 +291,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
         cx: &mut Context<'_>,
         pieces: &[std::io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.note(&outcome);
+        outcome
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    client::Post,
+    client::{Post, within},
     upstream::RESULT,
     world::{HOST_A, World},
 };
@@ -97,6 +97,28 @@ async fn slow_clients_are_cut_off() {
         .await;
     assert_eq!(reply.status, 408);
     assert!(client.is_closed().await);
+    world.still_serves().await;
+}
+
+/// RX-10: a client that takes nothing of its reply gives its room and its server back.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed() {
+    let world = World::with(|settings| {
+        settings.serve.idle = Duration::from_millis(100);
+        settings.path.limits.inflight_per_principal = 1;
+    })
+    .await;
+    let mut client = world.connect().await;
+    client.send(world.call().bytes()).await;
+    let mut call = world.one.call().await;
+    call.stream("").await;
+    assert_eq!(client.head().await.unwrap().0, 200);
+    assert_eq!(
+        world.ask(&world.call()).await.status,
+        429,
+        "it holds the room"
+    );
+    within(call.flood()).await;
     world.still_serves().await;
 }
 

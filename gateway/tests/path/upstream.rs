@@ -139,6 +139,18 @@ impl Call {
         self.write(format!("{:x}\r\n{data}\r\n", data.len())).await;
     }
 
+    /// Sends events for as long as the gateway takes them or keeps the connection.
+    pub(crate) async fn flood(&mut self) {
+        let chunk = format!("ffff\r\n:{}\n\n\r\n", "x".repeat(0xffff - 3));
+        while self
+            .stream
+            .get_mut()
+            .write_all(chunk.as_bytes())
+            .await
+            .is_ok()
+        {}
+    }
+
     /// Waits until the gateway closes the connection.
     pub(crate) async fn closed(&mut self) {
         let mut byte = [0];

@@ -4,16 +4,33 @@
 use std::{env, fs, path::PathBuf};
 
 /// Messages that hold a secret: their `Debug` is written by hand in `src/redact.rs`.
-const SECRET: [&str; 5] = [
+const SECRET: [&str; 15] = [
+    ".aldgate.access.v1.JwtAuthenticator",
     ".aldgate.admin.v1.CredentialInput",
     ".aldgate.admin.v1.CreateKeyResponse",
     ".aldgate.admin.v1.CreateTokenResponse",
+    ".aldgate.admin.v1.RotateKeyResponse",
+    ".aldgate.admin.v1.CreateServerResponse",
+    ".aldgate.admin.v1.CustomHeader",
+    ".aldgate.admin.v1.StaticTokenInput",
+    ".aldgate.admin.v1.BasicInput",
+    ".aldgate.admin.v1.CreateStaticTokenResponse",
+    ".aldgate.node.v1.TokenHeader",
+    ".aldgate.node.v1.Pepper",
+    ".aldgate.node.v1.JwtSecret",
     ".aldgate.node.v1.Lease",
     ".aldgate.node.v1.SessionKey",
 ];
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 18] = [
+    "aldgate/access/v1/authenticator.proto",
+    "aldgate/access/v1/limit.proto",
+    "aldgate/access/v1/policy.proto",
     "aldgate/admin/v1/access.proto",
+    "aldgate/admin/v1/access_service.proto",
+    "aldgate/admin/v1/hint_service.proto",
+    "aldgate/admin/v1/limit_service.proto",
+    "aldgate/admin/v1/static_token_service.proto",
     "aldgate/admin/v1/credential.proto",
     "aldgate/admin/v1/key_service.proto",
     "aldgate/admin/v1/node_service.proto",

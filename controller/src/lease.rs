@@ -303,7 +303,7 @@ impl Watch {
         };
         let day = session_keys::day(self.service.clock.now());
         match session_keys::of(&self.service.vault, tenant, keys, day) {
-            Ok(keys) => self.send(News::SessionKeys(keys)).await?,
+            Ok(keys) => self.send(News::TenantSecrets(keys)).await?,
             Err(unreadable) => {
                 metrics::counter!("aldgate_tenant_keys_unreadable_total").increment(1);
                 tracing::error!(

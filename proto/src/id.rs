@@ -61,6 +61,11 @@ uid!(
 );
 
 uid!(
+    /// A static token (UUIDv7).
+    StaticTokenUid
+);
+
+uid!(
     /// An admin token (UUIDv7).
     TokenUid
 );

@@ -1,6 +1,15 @@
 //! The contract between our processes: the protobuf packages, and the names, ids and hashes whose
 //! meaning both ends must share. It holds no behaviour.
 
+/// `aldgate.access.v1`: who may call what, as operators say it and as nodes are told.
+pub mod access {
+    /// Version 1.
+    pub mod v1 {
+        #![expect(clippy::pedantic, reason = "generated")]
+        tonic::include_proto!("aldgate.access.v1");
+    }
+}
+
 /// `aldgate.admin.v1`: what operators and the command line call.
 pub mod admin {
     /// Version 1.

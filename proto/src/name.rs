@@ -3,7 +3,9 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::id::{KeyUid, ServerUid, TenantUid};
+use uuid::Uuid;
+
+use crate::id::{KeyUid, ServerUid, StaticTokenUid, TenantUid};
 
 /// The text is not a slug.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -76,6 +78,22 @@ pub struct KeyName {
     pub key: Slug,
 }
 
+/// `tenants/{tenant}/staticTokens/{static_token}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StaticTokenName {
+    /// The tenant.
+    pub tenant: Slug,
+    /// The static token.
+    pub static_token: Slug,
+}
+
+/// `tenants/{tenant}/policy`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PolicyName {
+    /// The tenant.
+    pub tenant: Slug,
+}
+
 impl FromStr for TenantName {
     type Err = InvalidName;
 
@@ -112,6 +130,36 @@ impl FromStr for KeyName {
     }
 }
 
+impl FromStr for StaticTokenName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let (tenant, static_token) = child(
+            text,
+            "staticTokens",
+            InvalidName("tenants/{tenant}/staticTokens/{static_token}"),
+        )?;
+        Ok(Self {
+            tenant,
+            static_token,
+        })
+    }
+}
+
+impl FromStr for PolicyName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let tenant = text.strip_suffix("/policy").and_then(|tenant| {
+            let TenantName { tenant } = tenant.parse().ok()?;
+            Some(tenant)
+        });
+        tenant
+            .map(|tenant| Self { tenant })
+            .ok_or(InvalidName("tenants/{tenant}/policy"))
+    }
+}
+
 fn child(text: &str, collection: &str, invalid: InvalidName) -> Result<(Slug, Slug), InvalidName> {
     match text.split('/').collect::<Vec<_>>()[..] {
         ["tenants", tenant, found, last] if found == collection => tenant
@@ -140,6 +188,22 @@ impl fmt::Display for KeyName {
     }
 }
 
+impl fmt::Display for StaticTokenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "tenants/{}/staticTokens/{}",
+            self.tenant, self.static_token
+        )
+    }
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tenants/{}/policy", self.tenant)
+    }
+}
+
 /// A resource on the config stream: the same names with uids in place of slugs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StreamName {
@@ -149,13 +213,24 @@ pub enum StreamName {
     Server(TenantUid, ServerUid),
     /// `tenants/{uid}/keys/{uid}`.
     Key(TenantUid, KeyUid),
+    /// `tenants/{uid}/static-tokens/{uid}`.
+    StaticToken(TenantUid, StaticTokenUid),
+    /// `tenants/{uid}/policy`.
+    Policy(TenantUid),
+    /// `defaults`: what holds for tenants that say nothing else.
+    Defaults,
 }
 
 impl StreamName {
-    /// The tenant that the resource is or belongs to.
+    /// The tenant that the resource is or belongs to; the zero uuid for what concerns all of them.
     pub fn tenant(self) -> TenantUid {
         match self {
-            Self::Tenant(tenant) | Self::Server(tenant, _) | Self::Key(tenant, _) => tenant,
+            Self::Tenant(tenant)
+            | Self::Server(tenant, _)
+            | Self::Key(tenant, _)
+            | Self::StaticToken(tenant, _)
+            | Self::Policy(tenant) => tenant,
+            Self::Defaults => TenantUid::from_uuid(Uuid::nil()),
         }
     }
 }
@@ -166,6 +241,9 @@ impl fmt::Display for StreamName {
             Self::Tenant(tenant) => write!(f, "tenants/{tenant}"),
             Self::Server(tenant, server) => write!(f, "tenants/{tenant}/servers/{server}"),
             Self::Key(tenant, key) => write!(f, "tenants/{tenant}/keys/{key}"),
+            Self::StaticToken(tenant, token) => write!(f, "tenants/{tenant}/static-tokens/{token}"),
+            Self::Policy(tenant) => write!(f, "tenants/{tenant}/policy"),
+            Self::Defaults => f.write_str("defaults"),
         }
     }
 }
@@ -174,14 +252,22 @@ impl FromStr for StreamName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let invalid = || InvalidName("tenants/{uid}[/servers/{uid}|/keys/{uid}]");
+        let invalid = || InvalidName("tenants/{uid}[/{collection}/{uid}|/policy] or defaults");
         match text.split('/').collect::<Vec<_>>()[..] {
+            ["defaults"] => Ok(Self::Defaults),
             ["tenants", tenant] => Ok(Self::Tenant(tenant.parse().map_err(|_| invalid())?)),
+            ["tenants", tenant, "policy"] => {
+                Ok(Self::Policy(tenant.parse().map_err(|_| invalid())?))
+            }
             ["tenants", tenant, collection, last] => {
                 let tenant = tenant.parse().map_err(|_| invalid())?;
                 match collection {
                     "servers" => Ok(Self::Server(tenant, last.parse().map_err(|_| invalid())?)),
                     "keys" => Ok(Self::Key(tenant, last.parse().map_err(|_| invalid())?)),
+                    "static-tokens" => Ok(Self::StaticToken(
+                        tenant,
+                        last.parse().map_err(|_| invalid())?,
+                    )),
                     _ => Err(invalid()),
                 }
             }

@@ -65,6 +65,13 @@ impl KeyService for Admin {
         Ok(Response::new(update(self, &actor, request).await?))
     }
 
+    async fn rotate_key(
+        &self,
+        _request: Request<v1::RotateKeyRequest>,
+    ) -> Result<Response<v1::RotateKeyResponse>, Status> {
+        Err(Status::unimplemented("keys cannot be rotated yet"))
+    }
+
     async fn delete_key(
         &self,
         request: Request<v1::DeleteKeyRequest>,
@@ -342,6 +349,7 @@ fn view(tenant: &Tenant, key: &Key) -> v1::Key {
         update_time: Some(timestamp(key.updated_at)),
         etag: etag(key.revision),
         revision: key.revision,
+        ..v1::Key::default()
     }
 }
 

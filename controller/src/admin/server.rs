@@ -139,6 +139,7 @@ async fn create(
     Ok(v1::CreateServerResponse {
         server: Some(server),
         revision,
+        ..v1::CreateServerResponse::default()
     })
 }
 
@@ -359,5 +360,6 @@ fn view(tenant: &Tenant, server: &Server) -> v1::Server {
         etag: etag(server.revision),
         revision: server.revision,
         mcp_url: format!("{}/mcp/{}", tenant.canonical_origin(), server.slug),
+        ..v1::Server::default()
     }
 }

@@ -104,6 +104,7 @@ fn lease(
         header_value: Bytes::from_owner(presented(scheme, value)),
         origin: sealed.origin,
         not_after: Some(not_after.into()),
+        token_headers: Vec::new(),
     })
 }
 

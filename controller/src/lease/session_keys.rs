@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prost::bytes::Bytes;
 use proto::{
     id::TenantUid,
-    node::v1::{SessionKey, SessionKeys},
+    node::v1::{SessionKey, TenantSecrets},
 };
 
 use super::offer::wrapped;
@@ -32,12 +32,12 @@ pub(super) fn of(
     tenant: TenantUid,
     keys: &[TenantKeyRow],
     today: u32,
-) -> Result<SessionKeys, Unreadable> {
+) -> Result<TenantSecrets, Unreadable> {
     let key = vault.tenant_key(tenant, &wrapped(keys))?;
     let keys = today.saturating_sub(DAYS_BACK)..=today.saturating_add(1);
-    Ok(SessionKeys {
+    Ok(TenantSecrets {
         tenant_uid: tenant.to_string(),
-        keys: keys
+        session_keys: keys
             .map(|day| SessionKey {
                 kid: format!("{}d{day}", key.version()),
                 key: Bytes::from_owner(Wiped(key.session_key(day))),
@@ -45,6 +45,7 @@ pub(super) fn of(
                 not_after: Some((start(day) + OPENS_FOR).into()),
             })
             .collect(),
+        ..TenantSecrets::default()
     })
 }
 

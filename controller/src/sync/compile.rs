@@ -28,6 +28,8 @@ pub fn tenant(row: TenantRow, keys: Vec<TenantKeyRow>) -> Entry {
             .into_iter()
             .map(Option::unwrap_or_default)
             .collect(),
+        authenticators: None,
+        limits: None,
     };
     Entry {
         name,
@@ -59,8 +61,11 @@ pub fn server(row: ServerRow) -> Entry {
         url: row.url.clone(),
         first_byte_timeout: row.timeout_ms.map(milliseconds),
         auth_scheme: scheme.into(),
-        credential_generation: generation,
+        lease_generation: generation,
         credential_detached: row.auth_detached,
+        authenticators: None,
+        egress_mode: v1::EgressMode::Shared.into(),
+        tools: Vec::new(),
     };
     let credential = row
         .credential_generation
@@ -107,6 +112,7 @@ pub fn key(row: KeyRow) -> Entry {
             .collect(),
         disabled: row.disabled,
         expire_time: row.expires_at.map(timestamp),
+        ..v1::KeyConfig::default()
     };
     Entry {
         name,

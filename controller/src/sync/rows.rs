@@ -172,21 +172,21 @@ impl Which<'_> {
     fn tenants(self) -> Wanted {
         self.pick(|name| match name {
             StreamName::Tenant(tenant) => Some(tenant.uuid()),
-            StreamName::Server(..) | StreamName::Key(..) => None,
+            _ => None,
         })
     }
 
     fn servers(self) -> Wanted {
         self.pick(|name| match name {
             StreamName::Server(_, server) => Some(server.uuid()),
-            StreamName::Tenant(_) | StreamName::Key(..) => None,
+            _ => None,
         })
     }
 
     fn keys(self) -> Wanted {
         self.pick(|name| match name {
             StreamName::Key(_, key) => Some(key.uuid()),
-            StreamName::Tenant(_) | StreamName::Server(..) => None,
+            _ => None,
         })
     }
 }

@@ -208,6 +208,11 @@ impl State {
                 StreamName::Tenant(_) => format!("tenants/{}", tenant.slug),
                 StreamName::Server(..) => format!("tenants/{}/servers/{}", tenant.slug, entry.slug),
                 StreamName::Key(..) => format!("tenants/{}/keys/{}", tenant.slug, entry.slug),
+                StreamName::StaticToken(..) => {
+                    format!("tenants/{}/staticTokens/{}", tenant.slug, entry.slug)
+                }
+                StreamName::Policy(_) => format!("tenants/{}/policy", tenant.slug),
+                StreamName::Defaults => entry.slug.clone(),
             })
         };
         shown().unwrap_or_else(|| name.to_owned())
@@ -269,6 +274,9 @@ pub fn kind(name: StreamName) -> v1::Kind {
         StreamName::Tenant(_) => v1::Kind::Tenant,
         StreamName::Server(..) => v1::Kind::Server,
         StreamName::Key(..) => v1::Kind::Key,
+        StreamName::StaticToken(..) => v1::Kind::StaticToken,
+        StreamName::Policy(_) => v1::Kind::Policy,
+        StreamName::Defaults => v1::Kind::Defaults,
     }
 }
 

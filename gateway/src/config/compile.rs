@@ -257,7 +257,7 @@ fn server(
         }
         AuthScheme::None => CredentialNeed::None,
         AuthScheme::Bearer | AuthScheme::ApiKey => {
-            match (config.credential_detached, config.credential_generation) {
+            match (config.credential_detached, config.lease_generation) {
                 (true, _) | (false, 0) => CredentialNeed::Detached,
                 (false, generation) => CredentialNeed::Generation(generation),
             }

@@ -91,7 +91,7 @@ impl Offers {
         let news = match message.kind {
             Some(Kind::Lease(lease)) => self.lease(&lease),
             Some(Kind::Refusal(refusal)) => self.refusal(&refusal),
-            Some(Kind::SessionKeys(keys)) => self.session_keys(&keys),
+            Some(Kind::TenantSecrets(keys)) => self.session_keys(&keys),
             Some(Kind::Withdrawal(gone)) => gone.server_uid.parse().ok().map(|server| {
                 self.credentials.remove(&server);
                 News::Withdrawn(server)
@@ -158,7 +158,7 @@ impl Offers {
         }
     }
 
-    fn session_keys(&mut self, sent: &node::SessionKeys) -> Option<News> {
+    fn session_keys(&mut self, sent: &node::TenantSecrets) -> Option<News> {
         let tenant = sent.tenant_uid.parse().ok()?;
         let hash = digest(&SHA256, &zeroize::Zeroizing::new(sent.encode_to_vec()));
         let held = self.sessions.get(&tenant);

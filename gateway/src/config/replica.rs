@@ -308,6 +308,7 @@ impl Replica {
                 self.base(tenant, server).refuse(revision, fault);
                 return self.note_server((tenant, server));
             }
+            StreamName::StaticToken(..) | StreamName::Policy(_) | StreamName::Defaults => 0,
         };
         let reject = reject(&name, revision, (&fault.reason, &fault.detail, serving));
         self.rejects.insert(name, reject);
@@ -335,6 +336,9 @@ impl Replica {
                     self.homes.remove(&server);
                 }
             }
+            Name::Known(
+                StreamName::StaticToken(..) | StreamName::Policy(_) | StreamName::Defaults,
+            ) => {}
         }
     }
 
@@ -394,6 +398,9 @@ impl Replica {
             Name::Known(StreamName::Server(uid, server)) => {
                 Some(tenant(uid)?.servers.get(server)?.held)
             }
+            Name::Known(
+                StreamName::StaticToken(..) | StreamName::Policy(_) | StreamName::Defaults,
+            ) => None,
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) fn server_config(
         url: format!("https://up.test/r{revision}"),
         first_byte_timeout: None,
         auth_scheme: scheme.into(),
-        credential_generation: generation,
+        lease_generation: generation,
         credential_detached: false,
     }
 }
@@ -172,8 +172,8 @@ pub(super) fn session_keys(tenant: u8, kid: &str) -> WatchLeasesResponse {
         not_before: Some(UNIX_EPOCH.into()),
         not_after: Some((UNIX_EPOCH + Duration::from_hours(1)).into()),
     };
-    said(watch_leases_response::Kind::SessionKeys(
-        node::SessionKeys {
+    said(watch_leases_response::Kind::TenantSecrets(
+        node::TenantSecrets {
             tenant_uid: tenant_uid(tenant).to_string(),
             keys: vec![key],
         },

@@ -30,9 +30,13 @@ impl SessionKeyring {
     }
 
     /// The keys as a controller sent them. One that cannot be used is left out and counted.
-    pub(super) fn read(sent: &node::SessionKeys) -> (Self, usize) {
-        let keys: Vec<_> = sent.keys.iter().filter_map(SessionKey::read).collect();
-        let unusable = sent.keys.len() - keys.len();
+    pub(super) fn read(sent: &node::TenantSecrets) -> (Self, usize) {
+        let keys: Vec<_> = sent
+            .session_keys
+            .iter()
+            .filter_map(SessionKey::read)
+            .collect();
+        let unusable = sent.session_keys.len() - keys.len();
         (Self::new(keys), unusable)
     }
 
@@ -109,7 +113,7 @@ mod tests {
             not_before: Some(UNIX_EPOCH.into()),
             not_after: Some((UNIX_EPOCH + Duration::from_secs(1)).into()),
         };
-        let (keyring, unusable) = SessionKeyring::read(&node::SessionKeys {
+        let (keyring, unusable) = SessionKeyring::read(&node::TenantSecrets {
             tenant_uid: String::new(),
             keys: vec![key("1d1", 32), key("1.d", 32), key("", 32), key("1d2", 31)],
         });

@@ -21,6 +21,7 @@ pub(super) fn create(args: &CreateArgs) -> Result<CreateServerRequest, Failure> 
             ..args.fields.read()?
         }),
         credential: args.credential.read()?,
+        ..CreateServerRequest::default()
     })
 }
 

@@ -88,7 +88,7 @@ fn a_server_without_credential_waits_for_no_lease() {
     });
     let config: v1::ServerConfig = body(&entry);
     assert_eq!(config.auth_scheme(), v1::AuthScheme::None);
-    assert_eq!(config.credential_generation, 0);
+    assert_eq!(config.lease_generation, 0);
 }
 
 /// Nodes refuse the one resource; nothing is dropped or repaired on the way to them.
@@ -104,7 +104,7 @@ fn malformed_rows_travel_as_they_are() {
     let config: v1::ServerConfig = body(&entry);
     assert_eq!(config.url, "not a url");
     assert_eq!(config.auth_scheme(), v1::AuthScheme::Unspecified);
-    assert_eq!(config.credential_generation, u64::MAX);
+    assert_eq!(config.lease_generation, u64::MAX);
     let timeout = config.first_byte_timeout.unwrap();
     assert_eq!((timeout.seconds, timeout.nanos), (-1, -500_000_000));
 

@@ -95,6 +95,7 @@ impl Operator {
                 ..Default::default()
             }),
             credential,
+            ..v1::CreateServerRequest::default()
         };
         let mut client = ServerServiceClient::new(self.channel.clone());
         Ok(client

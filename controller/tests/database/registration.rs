@@ -208,6 +208,7 @@ async fn large_lists_come_in_small_pages_and_large_requests_not_at_all() {
             ..Default::default()
         }),
         credential: None,
+        ..v1::CreateServerRequest::default()
     };
     for slug in ["a", "b", "c", "d", "e", "f"] {
         let request = admin.call(create(slug, 1_000_000));

@@ -38,6 +38,7 @@ pub(super) fn tenant(tenant: u8, revision: u64) -> Upsert {
         canonical_origin: format!("https://t{tenant}.test"),
         alias_origins: vec![format!("http://t{tenant}.test:8080")],
         allowed_origins: vec!["https://app.test".to_owned()],
+        ..TenantConfig::default()
     };
     let name = StreamName::Tenant(tenant_uid(tenant));
     upsert(name, Kind::Tenant, revision, &config)
@@ -68,6 +69,8 @@ pub(super) fn server_config(
         auth_scheme: scheme.into(),
         lease_generation: generation,
         credential_detached: false,
+        egress_mode: proto::sync::v1::EgressMode::Shared.into(),
+        ..ServerConfig::default()
     }
 }
 
@@ -148,6 +151,7 @@ pub(super) fn lease((tenant, server): (u8, u8), generation: u64) -> WatchLeasesR
         header_value: format!("Bearer g{generation}").into(),
         origin: "https://up.test:443".to_owned(),
         not_after: Some((UNIX_EPOCH + Duration::from_mins(15)).into()),
+        token_headers: Vec::new(),
     }))
 }
 
@@ -175,7 +179,8 @@ pub(super) fn session_keys(tenant: u8, kid: &str) -> WatchLeasesResponse {
     said(watch_leases_response::Kind::TenantSecrets(
         node::TenantSecrets {
             tenant_uid: tenant_uid(tenant).to_string(),
-            keys: vec![key],
+            session_keys: vec![key],
+            ..node::TenantSecrets::default()
         },
     ))
 }

@@ -115,7 +115,8 @@ mod tests {
         };
         let (keyring, unusable) = SessionKeyring::read(&node::TenantSecrets {
             tenant_uid: String::new(),
-            keys: vec![key("1d1", 32), key("1.d", 32), key("", 32), key("1d2", 31)],
+            session_keys: vec![key("1d1", 32), key("1.d", 32), key("", 32), key("1d2", 31)],
+            ..node::TenantSecrets::default()
         });
         assert_eq!(unusable, 3);
         assert!(keyring.opener("1d1").is_some());

@@ -55,6 +55,7 @@ fn new_server(slug: &str) -> CreateServerRequest {
             ..Default::default()
         }),
         credential: None,
+        ..CreateServerRequest::default()
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn a_tenant_gets_last_weeks_keys_and_tomorrows() {
     let (vault, rows) = tenant_of_its_own();
-    let keys = of(&vault, tenant(), &rows, 20_000).unwrap().keys;
+    let keys = of(&vault, tenant(), &rows, 20_000).unwrap().session_keys;
     let kids: Vec<_> = keys.iter().map(|key| key.kid.as_str()).collect();
     assert_eq!(
         kids,
@@ -26,8 +26,8 @@ fn a_tenant_gets_last_weeks_keys_and_tomorrows() {
 #[test]
 fn a_days_key_is_the_same_whenever_it_is_asked_for() {
     let (vault, rows) = tenant_of_its_own();
-    let today = of(&vault, tenant(), &rows, 20_000).unwrap().keys;
-    let tomorrow = of(&vault, tenant(), &rows, 20_001).unwrap().keys;
+    let today = of(&vault, tenant(), &rows, 20_000).unwrap().session_keys;
+    let tomorrow = of(&vault, tenant(), &rows, 20_001).unwrap().session_keys;
     assert_eq!(today[1..], tomorrow[..8]);
 }
 

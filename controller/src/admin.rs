@@ -17,8 +17,14 @@ use crate::{
 /// Who may call which method.
 pub mod access;
 
+/// The methods about who gets in and what they may do.
+mod access_service;
+
 /// Who is calling.
 pub mod actor;
+
+/// How callers prove who they are.
+mod authenticator;
 
 /// What is presented to a server.
 mod credential;

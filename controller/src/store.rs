@@ -17,6 +17,9 @@ pub mod change;
 /// Sealed values.
 pub mod credential;
 
+/// Messages in `jsonb` columns.
+pub mod document;
+
 /// The revision row.
 pub mod head;
 

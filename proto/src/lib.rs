@@ -5,7 +5,7 @@
 pub mod access {
     /// Version 1.
     pub mod v1 {
-        #![expect(clippy::pedantic, reason = "generated")]
+        #![expect(clippy::pedantic, clippy::large_enum_variant, reason = "generated")]
         tonic::include_proto!("aldgate.access.v1");
     }
 }

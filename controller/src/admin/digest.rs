@@ -2,12 +2,12 @@
 //! with sorted keys. What changes with every commit is left out, so that equal digests mean that
 //! nothing was changed; secrets are not in the public form.
 
-use std::sync::LazyLock;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_reflect::DynamicMessage;
 use serde_json::Value;
+
+use crate::store::document::DESCRIPTORS;
 
 /// The digest of a resource; `name` is its message's, for example `aldgate.admin.v1.Server`.
 pub(super) fn of(name: &str, resource: &impl Message) -> [u8; 32] {
@@ -45,9 +45,6 @@ fn sorted(value: Value) -> Value {
 }
 
 const VOLATILE: [&str; 3] = ["etag", "revision", "updateTime"];
-
-static DESCRIPTORS: LazyLock<DescriptorPool> =
-    LazyLock::new(|| DescriptorPool::decode(proto::DESCRIPTORS).expect("our own build encoded it"));
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,56 @@
+//! Who gets in to a tenant's servers and what they may do there: one service, whose methods live
+//! with the nouns they are about.
+
+use proto::admin::v1::{self, access_service_server::AccessService};
+use tonic::{Request, Response, Status};
+
+use super::{Admin, authenticator, called};
+
+#[tonic::async_trait]
+impl AccessService for Admin {
+    async fn get_authenticators(
+        &self,
+        request: Request<v1::GetAuthenticatorsRequest>,
+    ) -> Result<Response<v1::GetAuthenticatorsResponse>, Status> {
+        let (actor, request) = called(request)?;
+        let response = authenticator::get(self, &actor, &request).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn set_authenticators(
+        &self,
+        request: Request<v1::SetAuthenticatorsRequest>,
+    ) -> Result<Response<v1::SetAuthenticatorsResponse>, Status> {
+        let (actor, request) = called(request)?;
+        let response = authenticator::set(self, &actor, request).await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_policy(
+        &self,
+        _request: Request<v1::GetPolicyRequest>,
+    ) -> Result<Response<v1::GetPolicyResponse>, Status> {
+        Err(Status::unimplemented("policies are not served yet"))
+    }
+
+    async fn set_policy(
+        &self,
+        _request: Request<v1::SetPolicyRequest>,
+    ) -> Result<Response<v1::SetPolicyResponse>, Status> {
+        Err(Status::unimplemented("policies are not served yet"))
+    }
+
+    async fn explain(
+        &self,
+        _request: Request<v1::ExplainRequest>,
+    ) -> Result<Response<v1::ExplainResponse>, Status> {
+        Err(Status::unimplemented("policies are not served yet"))
+    }
+
+    async fn classify_tools(
+        &self,
+        _request: Request<v1::ClassifyToolsRequest>,
+    ) -> Result<Response<v1::ClassifyToolsResponse>, Status> {
+        Err(Status::unimplemented("tools are not classed yet"))
+    }
+}

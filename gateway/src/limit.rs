@@ -1,10 +1,14 @@
 //! How much at once: in-flight calls and open streams per principal and per tenant.
 //! Rates over time are not counted here.
 
+pub mod rate;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
 };
+
+pub use rate::Limits;
 
 use crate::{error::Error, policy::Permit};
 

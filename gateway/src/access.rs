@@ -162,6 +162,14 @@ impl Record {
         line::text(&mut self.line, "key", key);
     }
 
+    /// Notes which path of the controllers' was called, and whose.
+    pub fn door(&mut self, tenant: Option<&str>, path: &str) {
+        if let Some(tenant) = tenant {
+            line::text(&mut self.line, "tenant", tenant);
+        }
+        line::text(&mut self.line, "door", line::start(path));
+    }
+
     /// Notes the server as the client named it.
     pub fn server(&mut self, name: &str) {
         line::text(&mut self.line, "server", name);

@@ -9,7 +9,7 @@ use http::{
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::upstream::UpstreamError;
+use crate::{door::DoorError, upstream::UpstreamError};
 
 /// Why a request was not answered by its server.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,9 @@ pub enum Error {
     /// The server did not answer as it should.
     #[error("forwarding the call")]
     Upstream(#[from] UpstreamError),
+    /// A controller did not answer as it should, or was not asked.
+    #[error("asking a controller")]
+    Door(#[from] DoorError),
     /// A bug of ours.
     #[error("the request's task panicked")]
     Panicked,
@@ -161,7 +164,7 @@ impl Error {
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Refused(rejection) => Some(rejection.code()),
-            Self::NoCredential | Self::InvalidCredential => None,
+            Self::NoCredential | Self::InvalidCredential | Self::Door(_) => None,
             other => Some(other.wire().code),
         }
     }
@@ -176,6 +179,7 @@ impl Error {
             | Self::BodyTooSlow
             | Self::BodyBroken(_)
             | Self::Panicked => true,
+            Self::Door(error) => error.closes(),
             _ => self.wire().status == StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -194,6 +198,7 @@ impl Error {
     fn body(&self, wire: &Wire, id: Option<&str>) -> Bytes {
         match self {
             Self::Refused(rejection) => rejection.body(),
+            Self::Door(error) => error.body(),
             Self::NoCredential | Self::InvalidCredential => Bytes::from_static(UNAUTHENTICATED),
             _ => json_rpc_error(id, wire.code, self.text()),
         }
@@ -254,6 +259,7 @@ impl Error {
                 return wire(K::Message, rejection.status(), rejection.code());
             }
             Self::Upstream(error) => (K::Upstream, error.wire().0),
+            Self::Door(error) => (error.kind(), error.status()),
             Self::Panicked => (K::Bug, S::INTERNAL_SERVER_ERROR),
         };
         let ours = matches!(kind, K::Unavailable | K::Limit | K::Upstream | K::Bug);
@@ -280,8 +286,8 @@ impl Error {
             Self::BodyTooLarge => "The body is too large",
             Self::BodyTooSlow => "The body came too slowly",
             Self::BodyBroken(_) => "The body was cut off",
-            // Its body has its own text.
-            Self::Refused(_) => "",
+            // Their bodies have their own texts.
+            Self::Refused(_) | Self::Door(_) => "",
             Self::ServerQuarantined => {
                 "This server's configuration is faulty; its administrator must correct it"
             }

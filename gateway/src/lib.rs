@@ -18,6 +18,9 @@ pub mod config;
 /// Where: host and path → target.
 pub mod route;
 
+/// Where instead: what the controllers answer.
+pub mod door;
+
 /// Who: bearer key → caller.
 pub mod authn;
 

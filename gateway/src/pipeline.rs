@@ -25,11 +25,12 @@ use crate::{
     access::Log,
     authn,
     config::{ConfigCache, snapshot::Snapshot},
+    door::Door,
     error::Error,
     limit::{self, LimitSettings},
     policy,
     read::{self, BodySettings},
-    route::{self, Layout},
+    route::{self, Layout, Route},
     session,
     upstream::{self, Answer, Content, Upstreams},
 };
@@ -55,6 +56,8 @@ pub struct Core {
     pub settings: Arc<PathSettings>,
     /// The way to the servers.
     pub upstreams: Upstreams,
+    /// The way to the controllers.
+    pub door: Door,
     /// The access log.
     pub log: Rc<Log>,
     /// The wall clock.
@@ -72,7 +75,7 @@ pub async fn serve(
     let record = core.log.begin(core.clock.now(), peer, request.method());
     let mut envelope = Envelope::of(&request, record, core.draining.get());
     // In a box, because what this future holds stays with the connection, busy or not.
-    let answering = Box::pin(answer(&core, request, &mut envelope));
+    let answering = Box::pin(answer(&core, peer, request, &mut envelope));
     let outcome = AssertUnwindSafe(answering)
         .catch_unwind()
         .await
@@ -85,6 +88,7 @@ pub async fn serve(
 /// it ends. Each step takes what only the step before can make.
 async fn answer(
     core: &Core,
+    peer: SocketAddr,
     request: Request<Incoming>,
     envelope: &mut Envelope,
 ) -> Result<Answer, Error> {
@@ -93,7 +97,18 @@ async fn answer(
     let now = core.clock.now();
 
     let snapshot = core.snapshot()?;
-    let target = route::resolve(&snapshot, &settings.layout, &parts, &mut envelope.cors)?;
+    let route = route::resolve(&snapshot, &settings.layout, &parts, &mut envelope.cors)?;
+    let target = match route {
+        Route::Mcp(target) => target,
+        // In a box, because hardly any request goes there.
+        Route::Door(call) => {
+            return Box::pin(
+                core.door
+                    .forward(call, peer, parts, body, &mut envelope.record),
+            )
+            .await;
+        }
+    };
     if parts.method == Method::OPTIONS {
         return Ok(Answer::preflight(&parts.headers));
     }
@@ -118,7 +133,8 @@ impl Core {
 }
 
 impl Answer {
-    fn preflight(request: &http::HeaderMap) -> Self {
+    /// The answer to a CORS preflight.
+    pub(crate) fn preflight(request: &http::HeaderMap) -> Self {
         let mut response = route::preflight().map(|()| Content::Empty);
         route::allow(request, response.headers_mut());
         Self {

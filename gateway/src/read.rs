@@ -19,6 +19,7 @@ use mcp::{
 };
 
 pub use accept::Accepts;
+pub(crate) use body::collect;
 
 use crate::error::Error;
 
@@ -144,7 +145,7 @@ where
             if !accepts.any() {
                 return Err(Error::NotAcceptable);
             }
-            let bytes = body::collect(body, &headers, settings, received).await?;
+            let bytes = collect(body, &headers, settings, received).await?;
             (post(bytes, &headers)?, accepts)
         }
         Method::GET => (legacy(Operation::Listen, &headers)?, events(&headers)?),

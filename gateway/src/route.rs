@@ -1,4 +1,4 @@
-//! Where: host, origin and path → [`Target`]. It decides whose address was called and whether the
+//! Where: host, origin and path → [`Route`]. It decides whose address was called and whether the
 //! request can only be read in one way; it looks nothing up that needs a credential.
 
 mod http_rules;
@@ -46,6 +46,26 @@ impl Layout {
     }
 }
 
+/// What was called. Only [`resolve`] makes one.
+#[derive(Debug)]
+pub enum Route {
+    /// MCP.
+    Mcp(Target),
+    /// What the controllers answer.
+    Door(DoorCall),
+}
+
+/// A path that belongs to the controllers.
+#[derive(Debug)]
+pub struct DoorCall {
+    /// The tenant's slug, where the tenant exists.
+    pub tenant: Option<Box<str>>,
+    /// Where the client found it: the origin it typed, and `/t/{tenant}` in the path layout.
+    pub origin: Box<str>,
+    /// The path as it is in the layout of a host per tenant.
+    pub path: Box<str>,
+}
+
 /// An MCP URL of a tenant. Only [`resolve`] makes one.
 #[derive(Debug)]
 pub struct Target {
@@ -85,7 +105,7 @@ pub fn resolve(
     layout: &Layout,
     parts: &Parts,
     cors: &mut Option<Cors>,
-) -> Result<Target, Error> {
+) -> Result<Route, Error> {
     // First, because CONNECT has a target of its own form, which is no fault of the client's.
     if !METHODS.contains(&parts.method) {
         return Err(Error::MethodNotAllowed);
@@ -94,17 +114,26 @@ pub fn resolve(
     let host = find_host(snapshot, layout, authority).ok_or(Error::UnknownHost)?;
     let place = path::parse(parts.uri.path(), host.layout())?;
     let (tenant, own) = match (host, place.tenant) {
-        (Host::Tenant(tenant), _) => (Some(tenant), None),
+        (Host::Tenant(tenant, _), _) => (Some(tenant), None),
         (Host::Shared(origin), Some(slug)) => (snapshot.tenant_by_slug(slug), Some(origin)),
         (Host::Shared(_), None) => return Err(Error::UnknownPath),
     };
     *cors = origin::check(&parts.headers, tenant.map(|tenant| &**tenant), own)?;
-    Ok(Target {
+    let endpoint = match place.what {
+        path::What::Server(name) => Endpoint::Server(name.into()),
+        path::What::Merged => Endpoint::Merged,
+        path::What::Door(path) => {
+            return Ok(Route::Door(DoorCall {
+                tenant: tenant.map(|tenant| tenant.slug.as_str().into()),
+                origin: host.typed(place.tenant),
+                path: path.into(),
+            }));
+        }
+    };
+    Ok(Route::Mcp(Target {
         tenant: tenant.cloned(),
-        endpoint: place
-            .server
-            .map_or(Endpoint::Merged, |name| Endpoint::Server(name.into())),
-    })
+        endpoint,
+    }))
 }
 
 /// The answer to a CORS preflight, which browsers send without a credential.
@@ -120,7 +149,8 @@ pub fn preflight() -> http::Response<()> {
 /// Whose host was called.
 #[derive(Clone, Copy)]
 enum Host<'a> {
-    Tenant(&'a Arc<Tenant>),
+    /// A tenant's own, with that of its origins.
+    Tenant(&'a Arc<Tenant>, &'a str),
     /// The host of the path layout, with its origin.
     Shared(&'a str),
 }
@@ -128,8 +158,16 @@ enum Host<'a> {
 impl Host<'_> {
     fn layout(self) -> path::Layout {
         match self {
-            Self::Tenant(_) => path::Layout::HostPerTenant,
+            Self::Tenant(..) => path::Layout::HostPerTenant,
             Self::Shared(_) => path::Layout::TenantInPath,
+        }
+    }
+
+    /// What the client typed before the paths of the tenant.
+    fn typed(self, tenant: Option<&str>) -> Box<str> {
+        match (self, tenant) {
+            (Self::Shared(origin), Some(tenant)) => format!("{origin}/t/{tenant}").into(),
+            (Self::Tenant(_, origin) | Self::Shared(origin), _) => origin.into(),
         }
     }
 }
@@ -146,15 +184,28 @@ fn find_host<'a>(snapshot: &'a Snapshot, layout: &'a Layout, authority: &str) ->
             .path
             .as_ref()
             .filter(|shared| *shared.authority == *authority);
-        match shared {
-            Some(shared) => Some(Host::Shared(&shared.origin)),
-            None => snapshot.tenant_by_authority(authority).map(Host::Tenant),
+        if let Some(shared) = shared {
+            return Some(Host::Shared(&shared.origin));
         }
+        let tenant = snapshot.tenant_by_authority(authority)?;
+        Some(Host::Tenant(tenant, own_origin(tenant, authority)?))
     };
     find(&authority).or_else(|| {
         let (host, port) = authority.rsplit_once(':')?;
         matches!(port, "80" | "443").then(|| find(host)).flatten()
     })
+}
+
+/// That of a tenant's origins which has this authority.
+fn own_origin<'a>(tenant: &'a Tenant, authority: &str) -> Option<&'a str> {
+    std::iter::once(&tenant.canonical_origin)
+        .chain(&tenant.alias_origins)
+        .map(|origin| &**origin)
+        .find(|origin| {
+            origin
+                .split_once("://")
+                .is_some_and(|(_, own)| own == authority)
+        })
 }
 
 const METHODS: [Method; 5] = [

@@ -14,6 +14,7 @@ use crate::{
         identity::{IdentityError, NodeIdentity},
         link::Controller,
     },
+    door::{DoorSettings, Way},
     limit::LimitSettings,
     pipeline::PathSettings,
     read::BodySettings,
@@ -63,6 +64,8 @@ pub struct DataSettings {
     pub path: PathSettings,
     /// Calls to servers.
     pub upstream: UpstreamSettings,
+    /// Calls to controllers.
+    pub door: DoorSettings,
 }
 
 impl Default for DataSettings {
@@ -77,6 +80,7 @@ impl Default for DataSettings {
                 ..PathSettings::default()
             },
             upstream: UpstreamSettings::default(),
+            door: DoorSettings::default(),
         }
     }
 }
@@ -128,7 +132,7 @@ impl Settings {
         let allowed = source.list::<IpNet>("ALDGATE_ALLOWED_NETWORKS")?;
         let denied = source.list::<Denied>("ALDGATE_DENIED_ADDRESSES")?;
         Ok(Self {
-            data: DataSettings::read(source)?,
+            data: DataSettings::read(source, &identity)?,
             ops: source.parse_or("ALDGATE_OPS_ADDR", LOCAL_OPS)?,
             node,
             identity,
@@ -141,7 +145,7 @@ impl Settings {
 }
 
 impl DataSettings {
-    fn read(source: &mut Source) -> Result<Self, StartError> {
+    fn read(source: &mut Source, identity: &Identity) -> Result<Self, StartError> {
         let default = Self::default();
         let public = source.list("ALDGATE_PUBLIC_ADDR")?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -164,6 +168,7 @@ impl DataSettings {
                 lease_grace: source.duration_or("ALDGATE_LEASE_GRACE", default.path.lease_grace)?,
             },
             upstream: upstream(source)?,
+            door: door(source, identity)?,
         })
     }
 }
@@ -240,6 +245,22 @@ fn upstream(source: &mut Source) -> Result<UpstreamSettings, SettingsError> {
         json_bytes: source.parse_or("ALDGATE_LIMIT_REPLY_BYTES", default.json_bytes)?,
         event_bytes: source.parse_or("ALDGATE_LIMIT_EVENT_BYTES", default.event_bytes)?,
         reuse: default.reuse,
+    })
+}
+
+fn door(source: &mut Source, identity: &Identity) -> Result<DoorSettings, SettingsError> {
+    let default = DoorSettings::default();
+    let controllers = source.list::<Controller>("ALDGATE_CONTROLLER_AUTH")?;
+    Ok(DoorSettings {
+        way: (!controllers.is_empty()).then(|| Way {
+            controllers,
+            tls: identity.client_config(),
+        }),
+        body: BodySettings {
+            bytes: default.body.bytes,
+            ..body(source)?
+        },
+        ..default
     })
 }
 

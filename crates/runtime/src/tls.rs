@@ -10,7 +10,7 @@ mod pem;
 use std::{fmt, path::Path, sync::Arc};
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     server::WebPkiClientVerifier,
     version::TLS13,
@@ -45,6 +45,7 @@ pub struct Identity {
     ca: Chain,
     required: Arc<ServerConfig>,
     optional: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
 }
 
 impl Identity {
@@ -54,12 +55,14 @@ impl Identity {
         let (cert, key, ca) = (Chain::read(cert)?, PrivateKey::read(key)?, Chain::read(ca)?);
         let required = mutual(&cert, &key, &ca, ClientAuth::Required)?;
         let optional = mutual(&cert, &key, &ca, ClientAuth::Optional)?;
+        let client = client(&cert, &key, &ca)?;
         Ok(Self {
             cert,
             key,
             ca,
             required,
             optional,
+            client,
         })
     }
 
@@ -69,6 +72,11 @@ impl Identity {
             ClientAuth::Required => Arc::clone(&self.required),
             ClientAuth::Optional => Arc::clone(&self.optional),
         }
+    }
+
+    /// The client side towards our other processes: TLS 1.3, HTTP/2, our certificate shown.
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.client)
     }
 
     /// Our certificate chain, for tonic.
@@ -118,15 +126,7 @@ fn mutual(
     ca: &Chain,
     client_auth: ClientAuth,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in ca.certificates() {
-        roots
-            .add(certificate.clone())
-            .map_err(|source| TlsError::Authority {
-                path: ca.path().into(),
-                source,
-            })?;
-    }
+    let roots = roots(ca)?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
     let verifier = match client_auth {
         ClientAuth::Required => verifier,
@@ -148,6 +148,34 @@ fn mutual(
         })?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(Arc::new(config))
+}
+
+fn client(cert: &Chain, key: &PrivateKey, ca: &Chain) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(|source| TlsError::Provider { source })?
+        .with_root_certificates(roots(ca)?)
+        .with_client_auth_cert(cert.certificates().to_vec(), key.key())
+        .map_err(|source| TlsError::Mismatch {
+            cert: cert.path().into(),
+            key: key.path().into(),
+            source,
+        })?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn roots(ca: &Chain) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in ca.certificates() {
+        roots
+            .add(certificate.clone())
+            .map_err(|source| TlsError::Authority {
+                path: ca.path().into(),
+                source,
+            })?;
+    }
+    Ok(roots)
 }
 
 fn provider() -> Arc<CryptoProvider> {

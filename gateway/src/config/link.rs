@@ -18,6 +18,23 @@ pub struct Controller(Uri);
 #[error("must have the form `https://host:port`")]
 pub struct InvalidController;
 
+impl Controller {
+    /// `host:port`.
+    pub fn authority(&self) -> &str {
+        self.0.authority().map_or("", http::uri::Authority::as_str)
+    }
+
+    /// The host, an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        self.0.host().unwrap_or_default().trim_matches(['[', ']'])
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.0.port_u16().unwrap_or_default()
+    }
+}
+
 impl FromStr for Controller {
     type Err = InvalidController;
 

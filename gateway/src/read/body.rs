@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// The body as one piece. A body that announces more than the limit is refused before any of it is
 /// read (RX-03).
-pub(super) async fn collect<B>(
+pub(crate) async fn collect<B>(
     mut body: B,
     headers: &HeaderMap,
     settings: &BodySettings,

@@ -1,7 +1,7 @@
 //! The grammar of our paths. Only the canonical spelling is a path of ours: nothing is decoded,
 //! merged or resolved, so there is no second reading that could lead elsewhere (HN-10…12).
 
-use crate::error::Error;
+use crate::{door, error::Error};
 
 /// Whether the tenant is named by the host or in the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +17,19 @@ pub(super) enum Layout {
 pub(super) struct Place<'a> {
     /// The tenant's segment, in the path layout.
     pub(super) tenant: Option<&'a str>,
-    /// The server's segment; none for the merged endpoint.
-    pub(super) server: Option<&'a str>,
+    /// What of the tenant's.
+    pub(super) what: What<'a>,
+}
+
+/// What a tenant has at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What<'a> {
+    /// The server with this segment.
+    Server(&'a str),
+    /// The merged endpoint.
+    Merged,
+    /// A path that belongs to the controllers, as it is in the layout of a host per tenant.
+    Door(&'a str),
 }
 
 /// Reads a path.
@@ -32,13 +43,14 @@ pub(super) fn parse(path: &str, layout: Layout) -> Result<Place<'_>, Error> {
             (Some(segment(tenant)?), rest)
         }
     };
-    let server = match (rest, layout) {
-        ("/mcp", _) | ("/", Layout::HostPerTenant) | ("", Layout::TenantInPath) => None,
-        _ => Some(segment(
+    let what = match (rest, layout) {
+        ("/mcp", _) | ("/", Layout::HostPerTenant) | ("", Layout::TenantInPath) => What::Merged,
+        _ if door::PATHS.contains(&rest) => What::Door(rest),
+        _ => What::Server(segment(
             rest.strip_prefix("/mcp/").ok_or(Error::UnknownPath)?,
         )?),
     };
-    Ok(Place { tenant, server })
+    Ok(Place { tenant, what })
 }
 
 /// A slug (`proto::name`), checked without allocating. Whatever else a path may hold (dots, `%`, `;`,
@@ -60,17 +72,23 @@ mod tests {
 
     #[test]
     fn each_layout_has_a_merged_endpoint_and_one_per_server() {
-        for (path, server) in [("/", None), ("/mcp", None), ("/mcp/s1", Some("s1"))] {
+        for (path, what) in [
+            ("/", What::Merged),
+            ("/mcp", What::Merged),
+            ("/mcp/s1", What::Server("s1")),
+            ("/sessions", What::Door("/sessions")),
+        ] {
             let place = parse(path, Layout::HostPerTenant).unwrap();
-            assert_eq!((place.tenant, place.server), (None, server), "{path}");
+            assert_eq!((place.tenant, place.what), (None, what), "{path}");
         }
-        for (path, server) in [
-            ("/t/a", None),
-            ("/t/a/mcp", None),
-            ("/t/a/mcp/s1", Some("s1")),
+        for (path, what) in [
+            ("/t/a", What::Merged),
+            ("/t/a/mcp", What::Merged),
+            ("/t/a/mcp/s1", What::Server("s1")),
+            ("/t/a/sessions", What::Door("/sessions")),
         ] {
             let place = parse(path, Layout::TenantInPath).unwrap();
-            assert_eq!((place.tenant, place.server), (Some("a"), server), "{path}");
+            assert_eq!((place.tenant, place.what), (Some("a"), what), "{path}");
         }
     }
 
@@ -96,6 +114,9 @@ mod tests {
             "/mcp/s1/extra",
             "/mcp/-s",
             "/mcp/s--1",
+            "/sessions/",
+            "/Sessions",
+            "/mcp/../sessions",
             "/metrics",
             "/debug",
             "/readyz",
@@ -116,6 +137,8 @@ mod tests {
             "/t/a/../b/mcp/s1",
             "/t/A/mcp",
             "/t//mcp",
+            "/t//sessions",
+            "/sessions",
             "/mcp/s1",
             "/",
         ] {

@@ -15,6 +15,7 @@ mod scan;
 mod string;
 
 pub use read::member;
+pub(crate) use read::{elements, members};
 pub(crate) use scan::clip;
 pub(crate) use string::{decode, write_string};
 
@@ -181,6 +182,12 @@ pub(crate) fn plain_string(value: &[u8]) -> Option<&str> {
     (!inner.contains(&b'\\'))
         .then(|| std::str::from_utf8(inner).ok())
         .flatten()
+}
+
+/// The text of a canonical string; none for other values.
+pub(crate) fn string(value: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
+    let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    std::str::from_utf8(inner).ok().map(decode)
 }
 
 /// One member of a remembered object, as places in the canonical text.

@@ -15,6 +15,9 @@ pub mod mirror;
 /// What an upstream answered.
 pub mod reply;
 
+/// What a server offers, cut down to what a caller may see.
+pub mod list;
+
 /// Event streams.
 pub mod sse;
 

@@ -10,9 +10,14 @@ use crate::{
     rejection::{Reason, Rejection},
 };
 
+mod completion;
+mod cursor;
 mod method;
 mod read;
 mod spelling;
+
+pub use completion::Reference;
+pub use cursor::Cursor;
 
 /// The `_meta` key by which a modern message claims its version.
 pub(crate) const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";

@@ -1,5 +1,5 @@
-//! What an upstream answered, where we look into it at all: error bodies that we pass on, and the answer to
-//! `initialize`. Everything else streams through unread.
+//! What an upstream answered, where we look into it at all: error bodies that we pass on, lists, and the answer
+//! to `initialize`. Everything else streams through unread.
 
 use std::ops::Range;
 
@@ -31,7 +31,15 @@ impl Reply {
     /// Reads a body, or the data of one event: an object with `jsonrpc` "2.0", an id (string, integer or null) and
     /// either `result` or an `error` with integer code and text; nothing else beside them. The caller bounds its size.
     pub fn read(body: &[u8]) -> Result<Self, NotAReply> {
-        let document = Document::parse(body, &Limits::default()).map_err(|_| NotAReply)?;
+        Self::read_within(body, &Limits::default())
+    }
+
+    /// The same with other bounds.
+    pub fn read_within(body: &[u8], limits: &Limits) -> Result<Self, NotAReply> {
+        Self::of(Document::parse(body, limits).map_err(|_| NotAReply)?)
+    }
+
+    pub(crate) fn of(document: Document) -> Result<Self, NotAReply> {
         let outcome = outcome(&document).ok_or(NotAReply)?;
         Ok(Self { document, outcome })
     }
@@ -58,6 +66,14 @@ impl Reply {
                 let result = &self.document.bytes()[place.clone()];
                 plain_string(json::member(result, "protocolVersion")?)
             }
+            Outcome::Error(_) => None,
+        }
+    }
+
+    /// Where `result` stands in the canonical bytes; none for an error.
+    pub(crate) fn result(&self) -> Option<Range<usize>> {
+        match &self.outcome {
+            Outcome::Result(place) => Some(place.clone()),
             Outcome::Error(_) => None,
         }
     }

@@ -48,7 +48,22 @@ impl SessionCipher {
 
     /// A session id that only this key and this binding open.
     pub fn seal(&self, binding: &SessionBinding, plain: &[u8]) -> String {
-        self.seal_with(binding, plain, random())
+        self.seal_with(&SESSION, binding, plain, random())
+    }
+
+    /// A list's cursor that only this key and this binding open: `c1.` and on as a session id. Neither
+    /// opens as the other.
+    pub fn seal_cursor(&self, binding: &SessionBinding, plain: &[u8]) -> String {
+        self.seal_with(&CURSOR, binding, plain, random())
+    }
+
+    /// What was sealed in a cursor.
+    pub fn open_cursor(
+        &self,
+        binding: &SessionBinding,
+        cursor: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        self.open_as(&CURSOR, binding, cursor)
     }
 
     /// What was sealed in a session id.
@@ -57,18 +72,29 @@ impl SessionCipher {
         binding: &SessionBinding,
         id: &str,
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let (kid, body) = split(id).ok_or(OpenError)?;
+        self.open_as(&SESSION, binding, id)
+    }
+
+    fn open_as(
+        &self,
+        form: &Form,
+        binding: &SessionBinding,
+        text: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let (kid, body) = form.split(text).ok_or(OpenError)?;
         if *kid != *self.kid {
             return Err(OpenError);
         }
         let sealed = URL_SAFE_NO_PAD.decode(body).map_err(|_| OpenError)?;
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(OpenError)?;
-        self.cipher.open(*nonce, &self.binding(binding), sealed)
+        self.cipher
+            .open(*nonce, &self.binding(form, binding), sealed)
     }
 
     /// The nonce is a parameter so that the test vectors can be made again.
     pub(crate) fn seal_with(
         &self,
+        form: &Form,
         binding: &SessionBinding,
         plain: &[u8],
         nonce: [u8; NONCE],
@@ -76,14 +102,14 @@ impl SessionCipher {
         let mut sealed = Vec::with_capacity(NONCE + plain.len() + TAG);
         sealed.extend_from_slice(&nonce);
         self.cipher
-            .seal(nonce, &self.binding(binding), plain, &mut sealed);
-        let mut id = format!("{VERSION}.{}.", self.kid);
+            .seal(nonce, &self.binding(form, binding), plain, &mut sealed);
+        let mut id = format!("{}.{}.", form.version, self.kid);
         URL_SAFE_NO_PAD.encode_string(sealed, &mut id);
         id
     }
 
-    fn binding(&self, binding: &SessionBinding) -> Binding {
-        Binding::new("aldgate/v1/session")
+    fn binding(&self, form: &Form, binding: &SessionBinding) -> Binding {
+        Binding::new(form.label)
             .with(self.kid.as_bytes())
             .with(binding.tenant)
             .with(binding.server)
@@ -101,15 +127,40 @@ impl fmt::Debug for SessionCipher {
 
 /// The id of the key that a session id names; `None` if it is no session id of ours.
 pub fn kid_of(id: &str) -> Option<&str> {
-    split(id).map(|(kid, _)| kid)
+    SESSION.split(id).map(|(kid, _)| kid)
 }
 
-fn split(id: &str) -> Option<(&str, &str)> {
-    let (kid, body) = id
-        .strip_prefix(VERSION)?
-        .strip_prefix('.')?
-        .split_once('.')?;
-    is_kid(kid).then_some((kid, body))
+/// The id of the key that a cursor names; `None` if it is no cursor of ours.
+pub fn kid_of_cursor(cursor: &str) -> Option<&str> {
+    CURSOR.split(cursor).map(|(kid, _)| kid)
+}
+
+/// What a sealed text is for: how it begins, and what keeps it apart from the others.
+pub(crate) struct Form {
+    version: &'static str,
+    label: &'static str,
+}
+
+/// Session ids.
+pub(crate) const SESSION: Form = Form {
+    version: "s1",
+    label: "aldgate/v1/session",
+};
+
+/// Cursors of lists.
+const CURSOR: Form = Form {
+    version: "c1",
+    label: "aldgate/v1/cursor",
+};
+
+impl Form {
+    fn split<'a>(&self, text: &'a str) -> Option<(&'a str, &'a str)> {
+        let (kid, body) = text
+            .strip_prefix(self.version)?
+            .strip_prefix('.')?
+            .split_once('.')?;
+        is_kid(kid).then_some((kid, body))
+    }
 }
 
 fn is_kid(text: &str) -> bool {
@@ -118,8 +169,6 @@ fn is_kid(text: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
-
-const VERSION: &str = "s1";
 
 #[cfg(test)]
 mod tests {
@@ -133,6 +182,23 @@ mod tests {
         let id = cipher().seal(&binding, b"inside");
         assert_eq!(kid_of(&id), Some("1d20000"));
         assert_eq!(cipher().open(&binding, &id).unwrap().as_slice(), b"inside");
+    }
+
+    /// TI-08
+    #[test]
+    fn cursors_and_session_ids_never_open_as_each_other() {
+        let binding = binding();
+        let (id, cursor) = (
+            cipher().seal(&binding, b"x"),
+            cipher().seal_cursor(&binding, b"x"),
+        );
+        assert_eq!(kid_of_cursor(&cursor), Some("1d20000"));
+        assert_eq!(kid_of_cursor(&id).or(kid_of(&cursor)), None);
+        let opened = cipher().open_cursor(&binding, &cursor).unwrap();
+        assert_eq!(opened.as_slice(), b"x");
+        let (as_id, as_cursor) = (cursor.replace("c1.", "s1."), id.replace("s1.", "c1."));
+        assert!(cipher().open(&binding, &as_id).is_err());
+        assert!(cipher().open_cursor(&binding, &as_cursor).is_err());
     }
 
     /// TI-16, SS: a session id is worthless to another tenant, server or principal.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Context, Kek, TenantKey, WrapContext, open,
     record::{Fresh, seal_with},
-    session::{SessionBinding, SessionCipher},
+    session::{self, SessionBinding, SessionCipher},
 };
 
 #[test]
@@ -73,7 +73,12 @@ fn session_ids_match_their_vector() {
         server: vector.server,
         principal: vector.principal,
     };
-    let id = cipher.seal_with(&binding, &vector.plain.0, vector.nonce.fixed());
+    let id = cipher.seal_with(
+        &session::SESSION,
+        &binding,
+        &vector.plain.0,
+        vector.nonce.fixed(),
+    );
     assert_eq!(id, vector.id);
     assert_eq!(*cipher.open(&binding, &vector.id).unwrap(), vector.plain.0);
 }

@@ -64,7 +64,8 @@ async fn first_reply(
         let events = reader.feed(&chunk).map_err(|_| UpstreamError::TooLarge)?;
         seen.push(chunk);
         for event in events {
-            if let Ok(reply) = Reply::read(event.data.as_bytes()) {
+            let data = event.data.unwrap_or_default();
+            if let Ok(reply) = Reply::read(data.as_bytes()) {
                 return Ok((seen, reply));
             }
         }

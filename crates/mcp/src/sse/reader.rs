@@ -2,15 +2,41 @@
 
 use super::{TooLong, lines::Lines};
 
-/// One event with data.
+/// One event; without data it only tells a client how to come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// `event:`; `message` where absent.
     pub name: String,
     /// The `data:` lines, joined by line feeds.
-    pub data: String,
+    pub data: Option<String>,
     /// `id:` of this event.
     pub id: Option<String>,
+    /// `retry:` of this event, digits.
+    pub retry: Option<String>,
+}
+
+impl Event {
+    /// Writes the event with other data, which has no line ends (JSON in canonical form has none).
+    pub fn write(&self, data: Option<&[u8]>, out: &mut Vec<u8>) {
+        let mut line = |field: &str, value: &[u8]| {
+            out.extend_from_slice(field.as_bytes());
+            out.extend_from_slice(value);
+            out.push(b'\n');
+        };
+        if self.name != MESSAGE {
+            line("event: ", self.name.as_bytes());
+        }
+        if let Some(id) = &self.id {
+            line("id: ", id.as_bytes());
+        }
+        if let Some(retry) = &self.retry {
+            line("retry: ", retry.as_bytes());
+        }
+        if let Some(data) = data {
+            line("data: ", data);
+        }
+        out.push(b'\n');
+    }
 }
 
 /// Follows one stream; holds at most one event.
@@ -24,6 +50,7 @@ pub struct Reader {
     name: String,
     data: Option<String>,
     id: Option<String>,
+    retry: Option<String>,
 }
 
 impl Reader {
@@ -38,11 +65,12 @@ impl Reader {
             name: String::new(),
             data: None,
             id: None,
+            retry: None,
         }
     }
 
-    /// Takes the next chunk and returns the events that it completed, in order. Events without data are none; an
-    /// event that the stream does not finish is dropped.
+    /// Takes the next chunk and returns the events that it completed, in order. Comments are dropped, and so is an
+    /// event that the stream does not finish.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<Vec<Event>, TooLong> {
         let mut events = Vec::new();
         let mut at = self.lines.start(chunk);
@@ -84,6 +112,9 @@ impl Reader {
                 None => self.data = Some(value.to_owned()),
             },
             "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
+            "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.retry = Some(value.to_owned());
+            }
             _ => {}
         }
         None
@@ -92,16 +123,19 @@ impl Reader {
     fn end_event(&mut self) -> Option<Event> {
         self.length = 0;
         let name = std::mem::take(&mut self.name);
-        let id = self.id.take();
-        let data = self.data.take()?;
-        Some(Event {
+        let (id, retry, data) = (self.id.take(), self.retry.take(), self.data.take());
+        let says = id.is_some() || retry.is_some() || data.is_some();
+        says.then(|| Event {
             name: if name.is_empty() {
-                "message".to_owned()
+                MESSAGE.to_owned()
             } else {
                 name
             },
             data,
             id,
+            retry,
         })
     }
 }
+
+const MESSAGE: &str = "message";

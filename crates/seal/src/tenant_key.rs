@@ -47,6 +47,11 @@ impl TenantKey {
         derive(&self.purpose("cred"), b"", "aldgate/v1/fingerprint")
     }
 
+    /// The pepper of static tokens: without it their verifiers say nothing about a guessed token.
+    pub fn pepper(&self) -> Zeroizing<[u8; 32]> {
+        derive(&self.purpose("static"), b"", "aldgate/v1/pepper")
+    }
+
     /// The key from which those of one purpose are derived.
     pub(crate) fn purpose(&self, purpose: &str) -> Secret {
         derive(&self.bytes, b"", &format!("aldgate/v1/purpose/{purpose}"))
@@ -77,6 +82,8 @@ mod tests {
         assert_eq!(key.session_key(20_000), key.session_key(20_000));
         assert_ne!(key.session_key(20_000), key.session_key(20_001));
         assert_ne!(key.purpose("seal"), key.purpose("cred"));
+        assert_ne!(key.pepper(), key.fingerprint_key());
+        assert_ne!(key.pepper(), TenantKey::generate(Uuid::nil(), 1).pepper());
     }
 
     #[test]

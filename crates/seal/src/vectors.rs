@@ -83,6 +83,13 @@ fn session_ids_match_their_vector() {
     assert_eq!(*cipher.open(&binding, &vector.id).unwrap(), vector.plain.0);
 }
 
+#[test]
+fn the_pepper_matches_its_vector() {
+    let vector: PepperVector = read(include_str!("../vectors/pepper.json"));
+    let key = tenant_key(vector.key_id, vector.key_version, vector.tenant_key.fixed());
+    assert_eq!(*key.pepper(), vector.pepper.fixed());
+}
+
 fn read<T: for<'de> Deserialize<'de>>(text: &str) -> T {
     serde_json::from_str(text).unwrap()
 }
@@ -168,6 +175,15 @@ struct SessionVector {
     nonce: Hex,
     plain: Hex,
     id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PepperVector {
+    tenant_key: Hex,
+    key_id: Uuid,
+    key_version: u32,
+    pepper: Hex,
 }
 
 /// Bytes in hex.

@@ -6,8 +6,21 @@ mod secret;
 /// The text they share: prefix, random part, checksum.
 mod grammar;
 
+/// JSON Web Tokens of other issuers: rules, keys, verification.
+pub mod jwt;
+
+/// Short-lived tokens that a tenant's backend has made for one of its users.
+pub mod session;
+
+/// Tokens that an operator pasted or had made: their types and verifiers.
+pub mod fixed;
+
+/// What a subject may look like.
+mod subject;
+
 pub use grammar::Malformed;
 pub use secret::{AdminToken, ApiKey};
+pub use subject::is_subject;
 
 use aws_lc_rs::digest::{SHA256, digest};
 

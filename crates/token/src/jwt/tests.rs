@@ -1,0 +1,1 @@
+//! What holds of tokens, with real keys.

@@ -18,6 +18,7 @@ use tokio::{sync::Notify, time::Instant};
 pub use writer::{Lines, Writer};
 
 use crate::{
+    authn::{self, Caller},
     error::{Error, Kind},
     metrics::Metrics,
     read::Call,
@@ -155,11 +156,15 @@ pub enum End {
 }
 
 impl Record {
-    /// Notes whose address was called and what the caller is called.
-    pub fn caller(&mut self, tenant: &str, key: &str) {
-        line::text(&mut self.line, "tenant", tenant);
-        line::text(&mut self.line, "principal.kind", "api_key");
-        line::text(&mut self.line, "key", key);
+    /// Notes who calls.
+    pub fn caller(&mut self, caller: &Caller) {
+        line::text(&mut self.line, "tenant", caller.tenant().slug.as_str());
+        line::text(&mut self.line, "principal.kind", caller.kind().label());
+        let name = match caller.kind() {
+            authn::Kind::ApiKey => "key",
+            _ => "principal",
+        };
+        line::text(&mut self.line, name, line::start(caller.name()));
     }
 
     /// Notes which path of the controllers' was called, and whose.

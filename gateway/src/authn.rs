@@ -1,133 +1,179 @@
-//! Who: the API key a client presents → [`Caller`]. It looks at the `Authorization` header and
-//! nothing else, before any body is read; a key in the URL does not exist for us.
+//! Who: what a client presents → [`Caller`]. It looks at header fields and the peer's address and at
+//! nothing else, before any body is read; a credential in the URL does not exist for us.
+//!
+//! A server's authenticators are tried in their order, and the first that accepts wins. When all
+//! reject, the first one's error is answered, whatever was wrong (S4-28, S4-29).
 
-use std::{sync::Arc, time::SystemTime};
+/// Who is calling.
+mod caller;
 
-use http::{HeaderMap, header::AUTHORIZATION};
+/// What is answered when nobody accepts.
+mod challenge;
+
+/// Whether an open stream's credential still counts.
+mod recheck;
+
+/// API keys.
+mod api_key;
+
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+
+use http::{
+    HeaderMap, HeaderName,
+    header::AUTHORIZATION,
+};
 use proto::id::ServerUid;
-use token::ApiKey;
-use uuid::Uuid;
 
+use self::caller::Credential;
+pub use self::{
+    caller::{Caller, Client, Forwarding, Kind, Presented},
+    challenge::{Challenge, Reason},
+};
 use crate::{
-    config::snapshot::{Key, Tenant},
+    config::snapshot::{Authenticator, Authenticators, ServerSlot, Tenant},
     error::Error,
-    limit::Gauge,
     route::Target,
 };
 
-/// Somebody with a valid key of the tenant. Only [`authenticate`] makes one.
-#[derive(Clone)]
-pub struct Caller {
-    tenant: Arc<Tenant>,
-    key: Arc<Key>,
+/// What the authenticators look at.
+struct Request<'a> {
+    tenant: Option<&'a Arc<Tenant>>,
+    /// The server that the URL names, if there is such.
+    server: Option<ServerUid>,
+    headers: &'a HeaderMap,
+    now: SystemTime,
 }
 
-impl Caller {
-    /// The tenant whose key it is.
-    pub fn tenant(&self) -> &Arc<Tenant> {
-        &self.tenant
-    }
-
-    /// The principal's id, to which sessions are bound.
-    pub fn principal(&self) -> Uuid {
-        self.key.uid.uuid()
-    }
-
-    /// The key's name, for the record.
-    pub fn key(&self) -> &str {
-        self.key.slug.as_str()
-    }
-
-    /// What the principal has open.
-    pub fn gauge(&self) -> &Arc<Gauge> {
-        self.key.gauge()
-    }
-
-    /// Whether the key opens this server.
-    pub fn opens(&self, server: ServerUid) -> bool {
-        self.key.servers.contains(server)
-    }
+/// What one authenticator makes of a request.
+enum Attempt {
+    /// It carries nothing that this one reads.
+    Absent,
+    /// It carries something that is no good.
+    Rejected(Reason),
+    /// It carries something genuine that was good once.
+    Expired,
+    /// It is this one's.
+    Accepted(Credential),
 }
 
-/// Finds the caller. Unknown, disabled, expired and foreign keys fail alike.
-pub fn authenticate(
+/// Finds the caller.
+pub async fn authenticate(
     target: &Target,
     headers: &HeaderMap,
+    _peer: SocketAddr,
     now: SystemTime,
 ) -> Result<Caller, Error> {
-    let presented = presented(headers)?.ok_or(Error::NoCredential)?;
-    let tenant = target.tenant().ok_or(Error::InvalidCredential)?;
-    let hash = ApiKey::lookup(presented).map_err(|_| Error::InvalidCredential)?;
-    let key = tenant
-        .key(&hash)
-        .filter(|key| !key.disabled && key.expires.is_none_or(|expires| now < expires))
-        .ok_or(Error::InvalidCredential)?;
-    Ok(Caller {
-        tenant: Arc::clone(tenant),
-        key: Arc::clone(key),
-    })
-}
-
-/// The text after `Bearer `, if there is exactly one such line (RFC 6750 §2.1; the scheme's case
-/// does not matter, RFC 9110 §11.1). Another scheme is a credential we do not know.
-fn presented(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let Some(line) = lines.next() else {
-        return Ok(None);
-    };
-    if lines.next().is_some() {
+    if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
         return Err(Error::TwoCredentials);
     }
-    let line = line.to_str().map_err(|_| Error::InvalidCredential)?;
-    match line.split_once(' ') {
-        Some((scheme, credential)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(credential)),
-        _ => Err(Error::InvalidCredential),
+    let tenant = target.tenant();
+    let slot = tenant
+        .zip(target.server())
+        .and_then(|(tenant, name)| tenant.server(name));
+    let request = Request {
+        tenant,
+        server: slot.map(ServerSlot::uid),
+        headers,
+        now,
+    };
+    let default;
+    let authenticators = match (authenticators(slot), tenant) {
+        (Some(own), _) => own,
+        (None, Some(tenant)) => tenant.authenticators(),
+        (None, None) => {
+            default = Authenticators::default();
+            &default
+        }
+    };
+    let mut outcome = Attempt::Absent;
+    for authenticator in authenticators.list() {
+        outcome = outcome.or(request.attempt(authenticator).await);
+        if matches!(outcome, Attempt::Accepted(_)) {
+            break;
+        }
+    }
+    match (outcome, tenant) {
+        (Attempt::Accepted(credential), Some(tenant)) => Ok(Caller {
+            tenant: Arc::clone(tenant),
+            server: request.server,
+            credential,
+        }),
+        (outcome, _) => {
+            let challenge = Challenge::new(authenticators, outcome.reason());
+            Err(Error::Unauthenticated(challenge))
+        }
+    }
+}
+
+/// The authenticators of the server itself.
+fn authenticators(slot: Option<&ServerSlot>) -> Option<&Authenticators> {
+    match slot? {
+        ServerSlot::Serving(server) => server.authenticators.as_deref(),
+        ServerSlot::Quarantined(_) => None,
+    }
+}
+
+impl Attempt {
+    /// What was found, if there was anything to look at.
+    fn of(found: Option<Self>) -> Self {
+        found.unwrap_or(Self::Absent)
+    }
+
+    /// This one, unless the next says more: acceptance counts most, then what is genuine.
+    fn or(self, next: Self) -> Self {
+        match (&self, &next) {
+            (Self::Accepted(_), _)
+            | (Self::Expired, Self::Expired | Self::Rejected(_) | Self::Absent)
+            | (Self::Rejected(_), Self::Rejected(_) | Self::Absent) => self,
+            _ => next,
+        }
+    }
+
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Absent | Self::Accepted(_) => Reason::Absent,
+            Self::Rejected(reason) => *reason,
+            Self::Expired => Reason::Expired,
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    async fn attempt(&self, authenticator: &Authenticator) -> Attempt {
+        match authenticator {
+            Authenticator::ApiKey(header) => api_key::attempt(self, header),
+            Authenticator::Session
+            | Authenticator::Static
+            | Authenticator::Forwarded(_)
+            | Authenticator::Anonymous(_) => Attempt::Absent,
+        }
+    }
+
+    /// What stands after `Bearer ` (RFC 6750 §2.1; the scheme's case does not matter, RFC 9110
+    /// §11.1). Another scheme, or none, is a credential nobody has.
+    fn bearer(&self) -> Option<&'a str> {
+        self.scheme("bearer")
+    }
+
+    /// What stands after this scheme in `Authorization`; nothing that anybody has after another.
+    fn scheme(&self, wanted: &str) -> Option<&'a str> {
+        let line = self.line(&AUTHORIZATION)?;
+        match line.split_once(' ') {
+            Some((scheme, credential)) if scheme.eq_ignore_ascii_case(wanted) => Some(credential),
+            _ => Some(""),
+        }
+    }
+
+    /// The one line of a header. Two lines, or one that is not text, are a credential nobody has.
+    fn line(&self, name: &HeaderName) -> Option<&'a str> {
+        let mut lines = self.headers.get_all(name).iter();
+        let line = lines.next()?;
+        if lines.next().is_some() {
+            return Some("");
+        }
+        Some(line.to_str().unwrap_or_default())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    /// HN-14, HN-16, TK-10.
-    #[test]
-    fn exactly_one_bearer_line_presents_a_credential() {
-        for good in ["Bearer x", "bearer x", "BEARER x"] {
-            let headers = lines(&[good]);
-            assert_eq!(presented(&headers).unwrap(), Some("x"), "{good}");
-        }
-        assert!(presented(&lines(&[])).unwrap().is_none());
-        for bad in ["Bearer", "Basic eDp5", "x", "", "Bearerx"] {
-            let headers = lines(&[bad]);
-            let outcome = presented(&headers);
-            assert!(matches!(outcome, Err(Error::InvalidCredential)), "{bad}");
-        }
-        let headers = lines(&["Bearer x", "Bearer x"]);
-        assert!(matches!(presented(&headers), Err(Error::TwoCredentials)));
-    }
-
-    /// HN-16: what follows the scheme is taken whole, so no part of a list can match.
-    #[test]
-    fn a_list_of_credentials_is_no_key() {
-        let key = ApiKey::generate();
-        assert!(ApiKey::parse(key.expose()).is_ok());
-        for bad in [
-            format!("{0}, Bearer {0}", key.expose()),
-            format!(" {}", key.expose()),
-            format!("{} x", key.expose()),
-        ] {
-            let headers = lines(&[&format!("Bearer {bad}")]);
-            let text = presented(&headers).unwrap().unwrap();
-            assert!(ApiKey::parse(text).is_err(), "{bad}");
-        }
-    }
-
-    fn lines(values: &[&str]) -> HeaderMap {
-        values
-            .iter()
-            .map(|value| (AUTHORIZATION, HeaderValue::from_str(value).unwrap()))
-            .collect()
-    }
-}
+mod tests;

@@ -18,6 +18,12 @@ pub mod lease;
 /// The keys that seal a tenant's session ids.
 pub mod session_keys;
 
+/// What a tenant's sessions and credentials are made and checked with.
+pub mod secrets;
+
+/// How callers prove who they are.
+pub mod authenticators;
+
 /// Who this node is.
 pub mod identity;
 

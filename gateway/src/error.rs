@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER},
 };
 
-use crate::{door::DoorError, upstream::UpstreamError};
+use crate::{authn::Challenge, door::DoorError, upstream::UpstreamError};
 
 /// Why a request was not answered by its server.
 #[derive(Debug, thiserror::Error)]
@@ -41,12 +41,9 @@ pub enum Error {
     /// More than one `Authorization` line.
     #[error("more than one credential")]
     TwoCredentials,
-    /// No credential was sent.
-    #[error("no credential")]
-    NoCredential,
-    /// A credential was sent, but nobody has it.
-    #[error("the credential is not valid")]
-    InvalidCredential,
+    /// Nobody who may be let in.
+    #[error("no authenticator accepts the request")]
+    Unauthenticated(Challenge),
     /// The body is not plain JSON.
     #[error("the body is not application/json, or it is encoded")]
     UnsupportedMediaType,
@@ -164,7 +161,7 @@ impl Error {
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Refused(rejection) => Some(rejection.code()),
-            Self::NoCredential | Self::InvalidCredential | Self::Door(_) => None,
+            Self::Unauthenticated(_) | Self::Door(_) => None,
             other => Some(other.wire().code),
         }
     }
@@ -199,19 +196,14 @@ impl Error {
         match self {
             Self::Refused(rejection) => rejection.body(),
             Self::Door(error) => error.body(),
-            Self::NoCredential | Self::InvalidCredential => Bytes::from_static(UNAUTHENTICATED),
+            Self::Unauthenticated(challenge) => challenge.body(),
             _ => json_rpc_error(id, wire.code, self.text()),
         }
     }
 
     fn write_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
         match self {
-            Self::NoCredential => {
-                headers.insert(WWW_AUTHENTICATE, CHALLENGE);
-            }
-            Self::InvalidCredential => {
-                headers.insert(WWW_AUTHENTICATE, CHALLENGE_INVALID);
-            }
+            Self::Unauthenticated(challenge) => challenge.write(headers),
             Self::MethodNotAllowed => {
                 headers.insert(ALLOW, METHODS);
             }
@@ -249,7 +241,7 @@ impl Error {
             Self::UnknownSession => return wire(K::NotFound, S::NOT_FOUND, -32001),
             Self::MethodNotAllowed => (K::Http, S::METHOD_NOT_ALLOWED),
             Self::ForeignOrigin => (K::Origin, S::FORBIDDEN),
-            Self::NoCredential | Self::InvalidCredential => (K::Unauthenticated, S::UNAUTHORIZED),
+            Self::Unauthenticated(_) => (K::Unauthenticated, S::UNAUTHORIZED),
             Self::UnsupportedMediaType => (K::Http, S::UNSUPPORTED_MEDIA_TYPE),
             Self::NotAcceptable => (K::Http, S::NOT_ACCEPTABLE),
             Self::BodyTooLarge => (K::Limit, S::PAYLOAD_TOO_LARGE),
@@ -278,7 +270,6 @@ impl Error {
             Self::MethodNotAllowed => "Method not allowed",
             Self::ForeignOrigin => "Origin not allowed",
             Self::TwoCredentials => "More than one Authorization header",
-            Self::NoCredential | Self::InvalidCredential => "Invalid API key",
             Self::UnsupportedMediaType => {
                 "The body must be application/json without Content-Encoding"
             }
@@ -287,7 +278,7 @@ impl Error {
             Self::BodyTooSlow => "The body came too slowly",
             Self::BodyBroken(_) => "The body was cut off",
             // Their bodies have their own texts.
-            Self::Refused(_) | Self::Door(_) => "",
+            Self::Refused(_) | Self::Unauthenticated(_) | Self::Door(_) => "",
             Self::ServerQuarantined => {
                 "This server's configuration is faulty; its administrator must correct it"
             }
@@ -328,11 +319,6 @@ fn json_rpc_error(id: Option<&str>, code: i32, message: &'static str) -> Bytes {
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE, OPTIONS");
 const SOON: HeaderValue = HeaderValue::from_static("1");
-const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Bearer realm="aldgate""#);
-const CHALLENGE_INVALID: HeaderValue =
-    HeaderValue::from_static(r#"Bearer realm="aldgate", error="invalid_token""#);
-const UNAUTHENTICATED: &[u8] =
-    br#"{"error":"Invalid API key","status":401,"type":"authentication_error"}"#;
 
 #[cfg(test)]
 mod tests {
@@ -359,23 +345,6 @@ mod tests {
         assert_eq!(path.status(), server.status());
         assert_eq!(path.headers(), server.headers());
         assert_eq!(path.body(), server.body());
-    }
-
-    #[test]
-    fn a_401_says_whether_a_credential_was_seen_and_nothing_else() {
-        let (none, bad) = (
-            Error::NoCredential.reply(None),
-            Error::InvalidCredential.reply(None),
-        );
-        assert_eq!(
-            none.headers()[WWW_AUTHENTICATE],
-            r#"Bearer realm="aldgate""#
-        );
-        assert_eq!(
-            bad.headers()[WWW_AUTHENTICATE],
-            r#"Bearer realm="aldgate", error="invalid_token""#
-        );
-        assert_eq!(none.body(), bad.body());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How much at once: in-flight calls and open streams per principal and per tenant.
 //! Rates over time are not counted here.
 
+mod gauges;
 pub mod rate;
 
 use std::sync::{
@@ -8,8 +9,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-pub use rate::Limits;
-
+pub use self::{gauges::Gauges, rate::Limits};
 use crate::{error::Error, policy::Permit};
 
 /// How much may be open at once, on this node.

@@ -112,7 +112,7 @@ async fn answer(
     if parts.method == Method::OPTIONS {
         return Ok(Answer::preflight(&parts.headers));
     }
-    let caller = authn::authenticate(&target, &parts.headers, now)?;
+    let caller = authn::authenticate(&target, &parts.headers, peer, now).await?;
     envelope.note_caller(&caller, &target);
     let call = read::read(parts, body, &settings.body, &mut envelope.record.received).await?;
     envelope.note_call(&call);

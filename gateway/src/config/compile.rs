@@ -3,8 +3,10 @@
 //! done with a refused one is decided in `super::replica`.
 
 use std::{
+    collections::HashMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +18,7 @@ use proto::{
 };
 use url::Url;
 
-use super::snapshot::{ServerSet, TenantSpec};
+use super::snapshot::{Authenticators, EgressMode, ServerSet, TenantSpec};
 
 /// A resource as it was sent, compiled.
 #[derive(Debug)]
@@ -72,10 +74,18 @@ pub(super) struct ServerSpec {
     pub(super) slug: Slug,
     /// The MCP endpoint.
     pub(super) endpoint: egress::Endpoint,
+    /// The endpoint as it was registered.
+    pub(super) url: Box<str>,
     /// How long a `tools/call` may take to its first byte.
     pub(super) first_byte_timeout: Duration,
     /// Which credential goes with this version.
     pub(super) need: CredentialNeed,
+    /// How its callers prove who they are.
+    pub(super) authenticators: Option<Arc<Authenticators>>,
+    /// Which credential calls carry.
+    pub(super) egress: EgressMode,
+    /// Tools whose definitions were given by hand.
+    pub(super) tools: Arc<HashMap<Box<str>, policy::Class>>,
 }
 
 /// Which credential goes with a version of a server.
@@ -231,6 +241,8 @@ fn tenant(uid: TenantUid, config: TenantConfig) -> Result<TenantSpec, Fault> {
         canonical_origin,
         alias_origins,
         allowed_origins: config.allowed_origins.into_iter().map(Into::into).collect(),
+        authenticators: Arc::default(),
+        limits: None,
     })
 }
 
@@ -268,6 +280,10 @@ fn server(
         endpoint,
         first_byte_timeout,
         need,
+        url: config.url.as_str().into(),
+        authenticators: None,
+        egress: EgressMode::Shared,
+        tools: Arc::default(),
     })
 }
 

@@ -147,6 +147,8 @@ mod tests {
             canonical_origin: "https://acme.test".into(),
             alias_origins: Vec::new(),
             allowed_origins: HashSet::new(),
+            authenticators: Arc::default(),
+            limits: None,
         };
         Arc::new(Tenant::new(spec, Arc::default()).with_revision(revision))
     }

@@ -3,6 +3,7 @@
 //! server is decided in `super::replica`.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -10,18 +11,18 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use proto::node::v1 as node;
+use proto::{id::StaticTokenUid, node::v1 as node};
 use url::Url;
 use zeroize::Zeroizing;
 
-/// A credential that may be sent to one origin, as a header.
+/// What may be sent to one origin: a credential as a header, and headers that go with static tokens.
 pub struct Lease {
-    /// Grows with every change of the credential.
+    /// Grows with every change of them.
     pub generation: u64,
-    /// The header to set.
-    pub header_name: HeaderName,
-    /// Its value; marked sensitive.
-    pub header_value: HeaderValue,
+    /// The credential; none if the server wants none.
+    header: Option<Header>,
+    /// What calls with these static tokens carry besides.
+    token_headers: HashMap<StaticTokenUid, Box<[Header]>>,
     /// The only origin it may be sent to.
     pub origin: egress::Origin,
     /// Seconds since the epoch, so that a renewal needs no new snapshot.
@@ -30,37 +31,58 @@ pub struct Lease {
     withdrawn_at: AtomicU64,
 }
 
+/// A header to set. The value is marked sensitive, and wiped when its last clone is dropped.
+pub type Header = (HeaderName, HeaderValue);
+
 /// The value cannot be sent in a header.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a header value")]
 pub struct InvalidValue;
 
 impl Lease {
-    /// A lease to be renewed by `not_after`. The value is copied to memory that is wiped when the
-    /// last clone of the header value is dropped.
+    /// A lease with a credential, to be renewed by `not_after`. The value is copied to memory that
+    /// is wiped when the last clone of the header value is dropped.
     pub fn new(
         generation: u64,
-        (header_name, value): (HeaderName, &[u8]),
+        header: (HeaderName, &[u8]),
         origin: egress::Origin,
         not_after: SystemTime,
     ) -> Result<Self, InvalidValue> {
-        let wiped = Bytes::from_owner(Zeroizing::new(value.to_vec()));
-        let mut header_value = HeaderValue::from_maybe_shared(wiped).map_err(|_| InvalidValue)?;
-        header_value.set_sensitive(true);
-        Ok(Self {
+        let mut lease = Self::without_credential(generation, origin, not_after);
+        lease.header = Some(sensitive(header)?);
+        Ok(lease)
+    }
+
+    /// A lease that holds no credential.
+    pub fn without_credential(
+        generation: u64,
+        origin: egress::Origin,
+        not_after: SystemTime,
+    ) -> Self {
+        Self {
             generation,
-            header_name,
-            header_value,
+            header: None,
+            token_headers: HashMap::new(),
             origin,
             not_after: AtomicU64::new(seconds(not_after)),
             withdrawn_at: AtomicU64::new(u64::MAX),
-        })
+        }
+    }
+
+    /// With headers that calls with this static token carry.
+    pub fn with_token_headers<'a>(
+        mut self,
+        token: StaticTokenUid,
+        headers: impl IntoIterator<Item = (HeaderName, &'a [u8])>,
+    ) -> Result<Self, InvalidValue> {
+        let headers = headers.into_iter().map(sensitive);
+        let headers = headers.collect::<Result<_, _>>()?;
+        self.token_headers.insert(token, headers);
+        Ok(self)
     }
 
     /// The lease as a controller sent it. The error says which field is at fault, never its value.
     pub(super) fn read(sent: &node::Lease) -> Result<Self, &'static str> {
-        let name = HeaderName::from_bytes(sent.header_name.as_bytes());
-        let name = name.map_err(|_| "header_name")?;
         let not_after = sent.not_after.map(SystemTime::try_from);
         let not_after = not_after.and_then(Result::ok).ok_or("not_after")?;
         let origin = Url::parse(&sent.origin).map_err(|_| "origin")?;
@@ -68,16 +90,36 @@ impl Lease {
         if origin.to_string() != sent.origin {
             return Err("origin");
         }
-        if sent.header_value.is_empty() {
-            return Err("header_value");
+        let mut lease = if sent.header_name.is_empty() && sent.header_value.is_empty() {
+            Self::without_credential(sent.generation, origin, not_after)
+        } else {
+            let header = (name(&sent.header_name).ok_or("header_name")?, &*sent.header_value);
+            if sent.header_value.is_empty() {
+                return Err("header_value");
+            }
+            Self::new(sent.generation, header, origin, not_after).map_err(|_| "header_value")?
+        };
+        for token in &sent.token_headers {
+            let uid = token.token_uid.parse().map_err(|_| "token_headers")?;
+            let headers = token.headers.iter();
+            let headers = headers
+                .map(|header| Some((name(&header.name)?, &*header.value)))
+                .collect::<Option<Vec<_>>>()
+                .ok_or("token_headers")?;
+            let with = lease.with_token_headers(uid, headers);
+            lease = with.map_err(|_| "token_headers")?;
         }
-        Self::new(
-            sent.generation,
-            (name, &sent.header_value),
-            origin,
-            not_after,
-        )
-        .map_err(|_| "header_value")
+        Ok(lease)
+    }
+
+    /// The credential to set; none if the server wants none.
+    pub fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// What calls with this static token carry besides; none if nothing is known of such.
+    pub fn token_headers(&self, token: StaticTokenUid) -> Option<&[Header]> {
+        self.token_headers.get(&token).map(|headers| &**headers)
     }
 
     /// Whether it may be attached: until its time, and for the grace after it, because a controller
@@ -106,8 +148,8 @@ impl Lease {
     /// Whether both present the same thing to the same place.
     pub(super) fn same_credential(&self, other: &Self) -> bool {
         self.generation == other.generation
-            && self.header_name == other.header_name
-            && self.header_value == other.header_value
+            && self.header == other.header
+            && self.token_headers == other.token_headers
             && self.origin == other.origin
     }
 }
@@ -116,11 +158,23 @@ impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
             .field("generation", &self.generation)
-            .field("header_name", &self.header_name)
+            .field("header_name", &self.header.as_ref().map(|(name, _)| name))
+            .field("token_headers", &self.token_headers.keys())
             .field("origin", &self.origin)
             .field("not_after", &self.not_after)
             .finish_non_exhaustive()
     }
+}
+
+fn sensitive((name, value): (HeaderName, &[u8])) -> Result<Header, InvalidValue> {
+    let wiped = Bytes::from_owner(Zeroizing::new(value.to_vec()));
+    let mut value = HeaderValue::from_maybe_shared(wiped).map_err(|_| InvalidValue)?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+fn name(text: &str) -> Option<HeaderName> {
+    HeaderName::from_bytes(text.as_bytes()).ok()
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -130,6 +184,8 @@ fn seconds(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -165,6 +221,12 @@ mod tests {
             Lease::read(&lease).err()
         };
         assert_eq!(fault(|_| ()), None);
+        let bare = |l: &mut node::Lease| {
+            l.header_name.clear();
+            l.header_value.clear();
+        };
+        assert_eq!(fault(bare), None);
+        assert_eq!(fault(|l| l.header_name.clear()), Some("header_name"));
         assert_eq!(fault(|l| l.header_name = "a b".into()), Some("header_name"));
         assert_eq!(
             fault(|l| l.header_value = "a\nb".into()),
@@ -177,14 +239,22 @@ mod tests {
         );
         assert_eq!(fault(|l| l.origin = "up.test".into()), Some("origin"));
         assert_eq!(fault(|l| l.not_after = None), Some("not_after"));
+        let headers = |l: &mut node::Lease| l.token_headers[0].headers[0].value = "a\nb".into();
+        assert_eq!(fault(headers), Some("token_headers"));
+        let token = |l: &mut node::Lease| l.token_headers[0].token_uid = "x".into();
+        assert_eq!(fault(token), Some("token_headers"));
     }
 
     #[test]
     fn no_debug_form_shows_the_value() {
         let lease = Lease::read(&sent()).unwrap();
-        let shown = format!("{lease:?} {:?}", lease.header_value);
+        let token = StaticTokenUid::from_uuid(Uuid::from_u128(5));
+        let (_, value) = lease.header().unwrap();
+        let headers = lease.token_headers(token).unwrap();
+        let shown = format!("{lease:?} {value:?} {headers:?}");
         assert!(!shown.contains("CANARY"), "{shown}");
-        assert_eq!(lease.header_value.as_bytes(), b"Bearer CANARY");
+        assert_eq!(value, "Bearer CANARY");
+        assert_eq!(headers[0].1, "CANARY-H");
     }
 
     fn sent() -> node::Lease {
@@ -194,6 +264,13 @@ mod tests {
             header_value: "Bearer CANARY".into(),
             origin: "https://up.test:443".into(),
             not_after: Some(at(100).into()),
+            token_headers: vec![node::TokenHeaders {
+                token_uid: Uuid::from_u128(5).to_string(),
+                headers: vec![node::TokenHeader {
+                    name: "x-team".into(),
+                    value: "CANARY-H".into(),
+                }],
+            }],
             ..Default::default()
         }
     }

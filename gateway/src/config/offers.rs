@@ -1,4 +1,4 @@
-//! What controllers last said about each credential and each tenant's session keys. It only
+//! What controllers last said about each credential and each tenant's secrets. It only
 //! remembers; which offer goes with which version of a server is decided in `super::replica`.
 
 use std::{collections::HashMap, sync::Arc};
@@ -10,13 +10,13 @@ use proto::{
     node::v1::{self as node, watch_leases_response::Kind},
 };
 
-use super::{compile::Reason, lease::Lease, session_keys::SessionKeyring};
+use super::{compile::Reason, lease::Lease, secrets::TenantSecrets};
 
 /// The offers.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     credentials: HashMap<ServerUid, Said>,
-    sessions: HashMap<TenantUid, Sessions>,
+    secrets: HashMap<TenantUid, Secrets>,
     /// Which stream we are listening to: at its end of the catch-up, what it did not mention is gone.
     stream: u64,
 }
@@ -46,8 +46,8 @@ pub(super) enum News {
     Offer(ServerUid),
     /// This server's credential was taken back.
     Withdrawn(ServerUid),
-    /// This tenant has other session keys.
-    Sessions(TenantUid),
+    /// This tenant has other secrets.
+    Secrets(TenantUid),
     /// The controller has said everything it knew when we came.
     CaughtUp,
 }
@@ -59,10 +59,10 @@ struct Said {
 }
 
 #[derive(Debug)]
-struct Sessions {
-    /// Of the message, so that the same keys said again change nothing.
+struct Secrets {
+    /// Of the message, so that the same secrets said again change nothing.
     sha256: [u8; 32],
-    keyring: Arc<SessionKeyring>,
+    secrets: Arc<TenantSecrets>,
 }
 
 impl Offers {
@@ -71,14 +71,14 @@ impl Offers {
         self.credentials.get(&server).map(|said| &said.what)
     }
 
-    /// A tenant's session keys.
-    pub(super) fn sessions(&self, tenant: TenantUid) -> Option<&Arc<SessionKeyring>> {
-        self.sessions.get(&tenant).map(|held| &held.keyring)
+    /// What a tenant's sessions and credentials are made and checked with.
+    pub(super) fn secrets(&self, tenant: TenantUid) -> Option<&Arc<TenantSecrets>> {
+        self.secrets.get(&tenant).map(|held| &held.secrets)
     }
 
-    /// Forgets the keys of a tenant that is gone.
+    /// Forgets the secrets of a tenant that is gone.
     pub(super) fn forget(&mut self, tenant: TenantUid) {
-        self.sessions.remove(&tenant);
+        self.secrets.remove(&tenant);
     }
 
     /// A new stream begins: it will mention everything that still holds.
@@ -91,7 +91,7 @@ impl Offers {
         let news = match message.kind {
             Some(Kind::Lease(lease)) => self.lease(&lease),
             Some(Kind::Refusal(refusal)) => self.refusal(&refusal),
-            Some(Kind::TenantSecrets(keys)) => self.session_keys(&keys),
+            Some(Kind::TenantSecrets(secrets)) => self.tenant_secrets(&secrets),
             Some(Kind::Withdrawal(gone)) => gone.server_uid.parse().ok().map(|server| {
                 self.credentials.remove(&server);
                 News::Withdrawn(server)
@@ -158,22 +158,21 @@ impl Offers {
         }
     }
 
-    fn session_keys(&mut self, sent: &node::TenantSecrets) -> Option<News> {
+    fn tenant_secrets(&mut self, sent: &node::TenantSecrets) -> Option<News> {
         let tenant = sent.tenant_uid.parse().ok()?;
         let hash = digest(&SHA256, &zeroize::Zeroizing::new(sent.encode_to_vec()));
-        let held = self.sessions.get(&tenant);
+        let held = self.secrets.get(&tenant);
         if held.is_some_and(|held| held.sha256 == hash.as_ref()) {
             return Some(News::Nothing);
         }
-        let (keyring, unusable) = SessionKeyring::read(sent);
+        let (secrets, unusable) = TenantSecrets::read(sent);
         if unusable > 0 {
-            tracing::error!(tenant.id = %tenant, unusable, "session keys cannot be used");
+            tracing::error!(tenant.id = %tenant, unusable, "secrets of a tenant cannot be used");
         }
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(hash.as_ref());
-        let keyring = Arc::new(keyring);
-        let sessions = Sessions { sha256, keyring };
-        self.sessions.insert(tenant, sessions);
-        Some(News::Sessions(tenant))
+        let secrets = Arc::new(secrets);
+        self.secrets.insert(tenant, Secrets { sha256, secrets });
+        Some(News::Secrets(tenant))
     }
 }

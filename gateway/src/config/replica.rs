@@ -170,7 +170,7 @@ impl Replica {
                     record.withdraw(wall + WITHDRAWAL_OVERLAP);
                 }
             }
-            News::Sessions(tenant) => {
+            News::Secrets(tenant) => {
                 self.dirty.insert(tenant);
             }
         }
@@ -379,7 +379,7 @@ impl Replica {
     fn renew(&mut self, uid: TenantUid) -> Option<Change> {
         let record = self.tenants.get_mut(&uid)?;
         let old = record.live.take();
-        record.live = record.assemble(self.offers.sessions(uid));
+        record.live = record.assemble(self.offers.secrets(uid));
         let new = record.live.clone();
         if record.is_empty() {
             self.tenants.remove(&uid);

@@ -49,8 +49,7 @@ impl Envelope {
     }
 
     pub(super) fn note_caller(&mut self, caller: &Caller, target: &Target) {
-        let tenant = caller.tenant().slug.as_str();
-        self.record.caller(tenant, caller.key());
+        self.record.caller(caller);
         if let Some(server) = target.server() {
             self.record.server(server);
         }

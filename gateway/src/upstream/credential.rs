@@ -22,7 +22,9 @@ fn attach_for(
     if lease.origin != *origin {
         return Err(UpstreamError::CredentialOrigin);
     }
-    headers.insert(lease.header_name.clone(), lease.header_value.clone());
+    if let Some((name, value)) = lease.header() {
+        headers.insert(name.clone(), value.clone());
+    }
     Ok(())
 }
 

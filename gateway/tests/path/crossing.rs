@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::{
     client::{Client, Post},
     upstream::{Call, Upstream},
-    world::{HOST_A, HOST_B, World, key, server, sessions, spec},
+    world::{HOST_A, HOST_B, World, key, server, secrets, spec},
 };
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
@@ -165,7 +165,7 @@ fn publish(world: &World, shared: &Upstream, credentials: [Option<&str>; 2]) {
                 &"s1".parse().unwrap(),
                 ServerSlot::Serving(Arc::new(server)),
             )
-            .with_sessions(Arc::new(sessions()))
+            .with_secrets(Arc::new(secrets()))
     };
     let [of_a, of_b] = credentials;
     let a = tenant(1, "a", HOST_A, of_a)

@@ -16,7 +16,8 @@ use gateway::{
         lease::Lease,
         session_keys::{SessionKey, SessionKeyring},
         snapshot::{
-            CredentialUse, Key, Server, ServerSet, ServerSlot, Snapshot, Tenant, TenantSpec,
+            CredentialUse, EgressMode, Key, Server, ServerSet, ServerSlot, Snapshot, Tenant,
+            TenantSecrets, TenantSpec,
         },
     },
     route::Layout,
@@ -236,7 +237,7 @@ fn tenant_a(one: &Upstream, two: &Upstream, keys: &[ApiKey; 4]) -> Arc<Tenant> {
         .with_key(keys[0].sha256(), Arc::new(key(1, "alice", ServerSet::All)))
         .with_key(keys[1].sha256(), Arc::new(key(2, "adam", only_s2)))
         .with_key(keys[3].sha256(), Arc::new(gone))
-        .with_sessions(Arc::new(sessions()));
+        .with_secrets(Arc::new(secrets()));
     Arc::new(tenant)
 }
 
@@ -245,7 +246,7 @@ fn tenant_b(three: &Upstream, bob: &ApiKey) -> Arc<Tenant> {
     let tenant = Tenant::new(spec(2, "b", HOST_B), Arc::default())
         .with_server(&"s1".parse().unwrap(), ServerSlot::Serving(Arc::new(s1)))
         .with_key(bob.sha256(), Arc::new(key(3, "bob", ServerSet::All)))
-        .with_sessions(Arc::new(sessions()));
+        .with_secrets(Arc::new(secrets()));
     Arc::new(tenant)
 }
 
@@ -256,6 +257,8 @@ pub(crate) fn spec(uid: u128, slug: &str, host: &str) -> TenantSpec {
         canonical_origin: format!("https://{host}").into(),
         alias_origins: vec![format!("http://{host}:8081").into()],
         allowed_origins: HashSet::from(["https://claude.ai".into()]),
+        authenticators: Arc::default(),
+        limits: None,
     }
 }
 
@@ -274,9 +277,13 @@ pub(crate) fn server(
     Server {
         uid: ServerUid::from_uuid(Uuid::from_u128(uid)),
         slug: slug.parse().unwrap(),
+        url: upstream.url().into(),
         endpoint,
         first_byte_timeout: Duration::from_mins(5),
         credential: lease.map_or(CredentialUse::None, CredentialUse::Attach),
+        authenticators: None,
+        egress: EgressMode::Shared,
+        tools: Arc::default(),
     }
 }
 
@@ -285,13 +292,14 @@ pub(crate) fn key(uid: u128, slug: &str, servers: ServerSet) -> Key {
     Key::new(uid, slug.parse().unwrap(), servers, Arc::default())
 }
 
-pub(crate) fn sessions() -> SessionKeyring {
+pub(crate) fn secrets() -> TenantSecrets {
     let start = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 20_000);
-    SessionKeyring::new(vec![SessionKey {
+    let sessions = SessionKeyring::new(vec![SessionKey {
         cipher: SessionCipher::new("1d20000", &[7; 32]),
         not_before: start,
         not_after: start + Duration::from_hours(24 * 8),
-    }])
+    }]);
+    TenantSecrets::new(sessions)
 }
 
 fn trust() -> Trust {

@@ -169,8 +169,12 @@ impl ServerRecord {
                         uid,
                         slug: next.spec.slug,
                         endpoint: next.spec.endpoint,
+                        url: next.spec.url,
                         first_byte_timeout: next.spec.first_byte_timeout,
                         credential,
+                        authenticators: next.spec.authenticators,
+                        egress: next.spec.egress,
+                        tools: next.spec.tools,
                     }),
                 });
                 Serving::Changed
@@ -198,13 +202,9 @@ impl ServerRecord {
                 Serving::Same
             }
             Ok(credential) => {
-                let server = &live.server;
                 live.server = Arc::new(Server {
-                    uid: server.uid,
-                    slug: server.slug.clone(),
-                    endpoint: server.endpoint.clone(),
-                    first_byte_timeout: server.first_byte_timeout,
                     credential,
+                    ..Server::clone(&live.server)
                 });
                 Serving::Changed
             }

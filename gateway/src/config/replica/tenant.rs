@@ -9,10 +9,10 @@ use super::server::ServerRecord;
 use crate::{
     config::{
         compile::KeySpec,
-        session_keys::SessionKeyring,
+        secrets::TenantSecrets,
         snapshot::{Key, Tenant, TenantSpec},
     },
-    limit::Gauge,
+    limit::{Gauge, Gauges},
 };
 
 /// What is known of one tenant.
@@ -20,6 +20,8 @@ use crate::{
 pub(super) struct TenantRecord {
     /// Outlives every version, so that a change neither frees nor leaks slots.
     gauge: Arc<Gauge>,
+    /// Likewise, those of principals that config does not list.
+    principals: Arc<Gauges>,
     /// The tenant itself; none while only its servers and keys were heard of.
     pub(super) own: Option<OwnRecord>,
     /// Its servers.
@@ -84,10 +86,12 @@ impl TenantRecord {
     }
 
     /// What requests are to see of it; nothing without a good version of the tenant itself.
-    pub(super) fn assemble(&self, sessions: Option<&Arc<SessionKeyring>>) -> Option<Arc<Tenant>> {
+    pub(super) fn assemble(&self, secrets: Option<&Arc<TenantSecrets>>) -> Option<Arc<Tenant>> {
         let (revision, spec) = self.own.as_ref()?.good.as_ref()?;
         let gauge = Arc::clone(&self.gauge);
-        let mut tenant = Tenant::new(spec.clone(), gauge).with_revision(*revision);
+        let mut tenant = Tenant::new(spec.clone(), gauge)
+            .with_revision(*revision)
+            .with_principals(Arc::clone(&self.principals));
         let mut slots: Vec<_> = self
             .servers
             .iter()
@@ -100,8 +104,8 @@ impl TenantRecord {
         for (sha256, key) in self.keys.values().filter_map(|key| key.good.as_ref()) {
             tenant = tenant.with_key(*sha256, Arc::clone(key));
         }
-        if let Some(sessions) = sessions {
-            tenant = tenant.with_sessions(Arc::clone(sessions));
+        if let Some(secrets) = secrets {
+            tenant = tenant.with_secrets(Arc::clone(secrets));
         }
         Some(Arc::new(tenant))
     }

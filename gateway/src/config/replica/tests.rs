@@ -128,8 +128,8 @@ fn a_bad_key_is_refused_alone_and_no_older_version_of_it_counts() {
     node.apply(&delta(5, 6, [undecodable]), now()).unwrap();
     let snapshot = node.snapshot().unwrap();
     let tenant = snapshot.tenant_by_slug("t1-r1").unwrap();
-    assert!(tenant.key(&[1; 32]).is_none());
-    assert!(tenant.key(&[2; 32]).is_some());
+    assert!(tenant.secret(&[1; 32]).is_none());
+    assert!(tenant.secret(&[2; 32]).is_some());
     let name = samples::key((1, 1), 6).name;
     assert_eq!(rejects(&node.ack()), [(name, 6, 0, "UNDECODABLE")]);
 }
@@ -207,7 +207,7 @@ fn a_version_goes_live_together_with_the_lease_of_its_generation() {
         snapshot
             .tenant_by_slug("t1-r1")
             .unwrap()
-            .key(&[1; 32])
+            .secret(&[1; 32])
             .is_some()
     );
     assert_eq!(node.ack().applied, Some(cursor(5)));
@@ -427,7 +427,7 @@ fn gauges_outlive_versions_and_snapshots() {
     let mut node = node(5, all.clone());
     let gauges = |node: &mut Replica| {
         let tenant = tenant(node);
-        let key = tenant.key(&[1; 32]).unwrap().gauge().clone();
+        let key = tenant.secret(&[1; 32]).unwrap().key.gauge().clone();
         (tenant.gauge().clone(), key)
     };
     let before = gauges(&mut node);

@@ -1,0 +1,84 @@
+//! What a tenant's sessions and credentials are made and checked with, as controllers hand it out.
+//! It lives in memory only and no `Debug` shows it.
+
+use std::{collections::HashMap, fmt};
+
+use proto::node::v1 as node;
+use zeroize::Zeroizing;
+
+use super::session_keys::SessionKeyring;
+
+/// A tenant's secrets.
+pub struct TenantSecrets {
+    sessions: SessionKeyring,
+    peppers: HashMap<Box<str>, Pepper>,
+    jwt: HashMap<Box<str>, Zeroizing<Vec<u8>>>,
+}
+
+/// A key for the verifiers of static tokens.
+pub type Pepper = Zeroizing<[u8; 32]>;
+
+impl TenantSecrets {
+    /// The keys that seal, and nothing else.
+    pub fn new(sessions: SessionKeyring) -> Self {
+        Self {
+            sessions,
+            peppers: HashMap::new(),
+            jwt: HashMap::new(),
+        }
+    }
+
+    /// The secrets as a controller sent them. What cannot be used is left out and counted.
+    pub(super) fn read(sent: &node::TenantSecrets) -> (Self, usize) {
+        let (sessions, mut unusable) = SessionKeyring::read(sent);
+        let mut secrets = Self::new(sessions);
+        for pepper in &sent.peppers {
+            match <[u8; 32]>::try_from(&*pepper.key) {
+                Ok(key) => secrets = secrets.with_pepper(&pepper.id, Zeroizing::new(key)),
+                Err(_) => unusable += 1,
+            }
+        }
+        for secret in &sent.jwt_secrets {
+            let value = Zeroizing::new(secret.value.to_vec());
+            secrets = secrets.with_jwt_secret(&secret.uid, value);
+        }
+        (secrets, unusable)
+    }
+
+    /// With a pepper under its id.
+    pub fn with_pepper(mut self, id: &str, pepper: Pepper) -> Self {
+        self.peppers.insert(id.into(), pepper);
+        self
+    }
+
+    /// With the shared secret of an issuer.
+    pub fn with_jwt_secret(mut self, uid: &str, secret: Zeroizing<Vec<u8>>) -> Self {
+        self.jwt.insert(uid.into(), secret);
+        self
+    }
+
+    /// The keys that seal session ids, cursors and session tokens.
+    pub fn sessions(&self) -> &SessionKeyring {
+        &self.sessions
+    }
+
+    /// The keys for the verifiers of static tokens; more than one while they are being replaced.
+    pub fn peppers(&self) -> impl Iterator<Item = &Pepper> {
+        self.peppers.values()
+    }
+
+    /// The shared secret of an issuer.
+    pub fn jwt_secret(&self, uid: &str) -> Option<&[u8]> {
+        self.jwt.get(uid).map(|secret| secret.as_slice())
+    }
+}
+
+impl fmt::Debug for TenantSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantSecrets")
+            .field("sessions", &self.sessions)
+            .field("peppers", &self.peppers.keys())
+            .field("jwt", &self.jwt.keys())
+            .finish()
+    }
+}

@@ -19,6 +19,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     admin::{Admin, Pages, Parts},
+    auth::{AuthDoor, Desk},
     boot::{BootError, Booted, boot},
     error::chain,
     grpc::{Grpc, GrpcError, Services},
@@ -67,15 +68,25 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
     let config = ops.gate("feed");
     let ops_listener = listen("ALDGATE_OPS_ADDR", settings.ops_addr).await?;
     let grpc_listener = listen("ALDGATE_GRPC_ADDR", settings.grpc_addr).await?;
+    let auth_listener = match settings.auth_addr {
+        Some(address) => Some(listen("ALDGATE_AUTH_ADDR", address).await?),
+        None => None,
+    };
     let (ops_addr, grpc_addr) = (address(&ops_listener)?, address(&grpc_listener)?);
+    let auth_addr = auth_listener.as_ref().map(address).transpose()?;
     ops::serve(ops_listener, ops.clone(), &tasks).await;
 
     let clock = Clock::system();
     let booted = boot(&settings, &clock).await.map_err(StartError::Boot)?;
     let store = booted.store.clone();
     let (health, _) = tonic_health::server::health_reporter();
-    let (grpc, feed, states, registry) =
-        assemble(&settings, booted, &clock, &tasks, health.clone(), &shutdown).await?;
+    let Assembled {
+        grpc,
+        auth,
+        feed,
+        states,
+        registry,
+    } = assemble(&settings, booted, &clock, &tasks, health.clone(), &shutdown).await?;
 
     let soft = shutdown.soft();
     tasks.spawn("feed", feed.run(soft.clone()));
@@ -85,19 +96,32 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
         "database gate",
         follow_database(store, database, soft.clone()),
     );
+    if let Some(listener) = auth_listener {
+        tasks.spawn("auth", auth.serve(listener, soft.clone()));
+    }
     tasks.spawn("grpc", serve(grpc, grpc_listener, soft));
     if let Some(path) = &settings.port_file {
-        PortFile::new()
-            .one("grpc", grpc_addr)
-            .one("ops", ops_addr)
-            .write(path)
-            .map_err(StartError::PortFile)?;
+        let doors = PortFile::new().one("grpc", grpc_addr).one("ops", ops_addr);
+        let doors = match auth_addr {
+            Some(address) => doors.one("auth", address),
+            None => doors,
+        };
+        doors.write(path).map_err(StartError::PortFile)?;
     }
-    tracing::info!(%grpc_addr, %ops_addr, "controller is up");
+    tracing::info!(%grpc_addr, ?auth_addr, %ops_addr, "controller is up");
 
     signal().await;
     stop(&ops, &health, &shutdown, &tasks).await;
     Ok(())
+}
+
+/// What runs.
+struct Assembled {
+    grpc: Grpc,
+    auth: AuthDoor,
+    feed: Feed,
+    states: States,
+    registry: Registry,
 }
 
 /// The parts in the order in which they need each other.
@@ -108,7 +132,7 @@ async fn assemble(
     tasks: &Tasks,
     health: HealthReporter,
     shutdown: &Shutdown,
-) -> Result<(Grpc, Feed, States, Registry), StartError> {
+) -> Result<Assembled, StartError> {
     let tls = &settings.tls;
     let identity =
         Identity::read(&tls.cert_file, &tls.key_file, &tls.ca_file).map_err(StartError::Tls)?;
@@ -139,7 +163,7 @@ async fn assemble(
         ),
         lease: LeaseService::new(
             states.clone(),
-            vault,
+            Arc::clone(&vault),
             store.clone(),
             clock.clone(),
             tasks.clone(),
@@ -147,8 +171,17 @@ async fn assemble(
         ),
         health,
     };
-    let grpc = Grpc::new(&identity, store, services).map_err(StartError::Grpc)?;
-    Ok((grpc, feed, states, registry))
+    let desk = Desk {
+        store: store.clone(),
+        vault,
+    };
+    Ok(Assembled {
+        grpc: Grpc::new(&identity, store, services).map_err(StartError::Grpc)?,
+        auth: AuthDoor::new(&identity, desk, tasks.clone()),
+        feed,
+        states,
+        registry,
+    })
 }
 
 async fn serve(grpc: Grpc, listener: TcpListener, soft: CancellationToken) {

@@ -55,6 +55,8 @@ mod offer;
 /// The keys of session ids.
 mod session_keys;
 
+pub use session_keys::sealing_key;
+
 /// Hands out credential leases.
 #[derive(Clone)]
 pub struct LeaseService(Arc<Inner>);

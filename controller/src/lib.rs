@@ -9,6 +9,9 @@ pub mod boot;
 /// What the gRPC door is made of: TLS, caps, who is calling, the list of services.
 pub mod grpc;
 
+/// What gateways forward to us over HTTPS.
+pub mod auth;
+
 /// The admin API's services.
 pub mod admin;
 

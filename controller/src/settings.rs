@@ -16,6 +16,8 @@ pub struct Settings {
     pub grpc_addr: SocketAddr,
     /// `ALDGATE_OPS_ADDR`: where health and metrics are told.
     pub ops_addr: SocketAddr,
+    /// `ALDGATE_AUTH_ADDR`: where the auth door listens; unset where there is none.
+    pub auth_addr: Option<SocketAddr>,
     /// `ALDGATE_PORT_FILE`: where to write the bound addresses, for port 0.
     pub port_file: Option<PathBuf>,
     /// Who this process is towards nodes and operators.
@@ -69,6 +71,7 @@ impl Settings {
         Ok(Self {
             grpc_addr: source.required("ALDGATE_GRPC_ADDR")?,
             ops_addr: source.required("ALDGATE_OPS_ADDR")?,
+            auth_addr: source.parse("ALDGATE_AUTH_ADDR")?,
             port_file: source.parse("ALDGATE_PORT_FILE")?,
             tls: Tls {
                 cert_file: source.required("ALDGATE_TLS_CERT_FILE")?,

@@ -38,6 +38,9 @@ pub mod revision;
 /// Registered MCP servers.
 pub mod server;
 
+/// What making a session needs to know.
+pub mod session;
+
 /// Tenants and their origins.
 pub mod tenant;
 
@@ -184,6 +187,26 @@ impl Store {
         Ok(Some(self.bind(sql, OneTenant { tenant }, author)))
     }
 
+    /// A transaction on the rows of the tenant with this address; `None` when there is none.
+    pub async fn tenant_at(
+        &self,
+        author: Author,
+        place: &Place,
+    ) -> Result<Option<Tx<OneTenant>>, StoreError> {
+        let slug = match place {
+            Place::Tenant(slug) => Some(slug.as_str().to_owned()),
+            Place::Origin(origin) => {
+                let mut sql = self.pool.begin().await?;
+                set_scope(&mut sql, None).await?;
+                tenant::slug_at(&mut sql, origin).await?
+            }
+        };
+        match slug.and_then(|slug| slug.parse().ok()) {
+            Some(slug) => self.tenant(author, Reach::Platform, &slug).await,
+            None => Ok(None),
+        }
+    }
+
     fn bind<S>(&self, sql: Transaction<'static, Postgres>, scope: S, author: Author) -> Tx<S> {
         Tx {
             sql,
@@ -193,6 +216,15 @@ impl Store {
             touched: Vec::new(),
         }
     }
+}
+
+/// Where a tenant was found by a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// At one of its origins.
+    Origin(String),
+    /// In the path layout.
+    Tenant(proto::name::Slug),
 }
 
 /// Which tenants a caller may name.
@@ -214,6 +246,11 @@ impl Reach {
 }
 
 impl<S> Tx<S> {
+    /// Says who is acting, where that is found out inside the transaction.
+    pub fn act_as(&mut self, actor: String) {
+        self.author.actor = actor;
+    }
+
     /// The moment that rows written by this transaction carry.
     pub fn time(&self) -> OffsetDateTime {
         self.time

@@ -9,10 +9,12 @@ use proto::{
     node::v1::{SessionKey, TenantSecrets},
 };
 
+use seal::session::SessionCipher;
+
 use super::offer::wrapped;
 use crate::{
     sync::rows::TenantKeyRow,
-    vault::{Unreadable, Vault},
+    vault::{Unreadable, Vault, WrappedTenantKey},
 };
 
 /// Days since 1970-01-01 UTC.
@@ -24,6 +26,19 @@ pub(super) fn day(now: SystemTime) -> u32 {
 /// When the next day begins.
 pub(super) fn tomorrow(now: SystemTime) -> SystemTime {
     start(day(now).saturating_add(1))
+}
+
+/// The key that seals today, for those who make sealed tokens themselves.
+pub fn sealing_key(
+    vault: &Vault,
+    tenant: TenantUid,
+    keys: &[WrappedTenantKey],
+    now: SystemTime,
+) -> Result<SessionCipher, Unreadable> {
+    let key = vault.tenant_key(tenant, keys)?;
+    let today = day(now);
+    let kid = kid(key.version(), today);
+    Ok(SessionCipher::new(&kid, &key.session_key(today)))
 }
 
 /// A tenant's keys around `today`.
@@ -39,7 +54,7 @@ pub(super) fn of(
         tenant_uid: tenant.to_string(),
         session_keys: keys
             .map(|day| SessionKey {
-                kid: format!("{}d{day}", key.version()),
+                kid: kid(key.version(), day),
                 key: Bytes::from_owner(Wiped(key.session_key(day))),
                 not_before: Some(start(day).into()),
                 not_after: Some((start(day) + OPENS_FOR).into()),
@@ -47,6 +62,11 @@ pub(super) fn of(
             .collect(),
         ..TenantSecrets::default()
     })
+}
+
+/// Names one day's key.
+fn kid(version: u32, day: u32) -> String {
+    format!("{version}d{day}")
 }
 
 fn start(day: u32) -> SystemTime {

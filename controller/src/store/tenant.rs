@@ -278,6 +278,22 @@ pub(super) async fn by_slug(
     Ok(row.map(Tenant::from))
 }
 
+/// The slug of the tenant with this origin.
+pub(super) async fn slug_at(
+    sql: &mut Transaction<'static, Postgres>,
+    origin: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT t.slug
+         FROM tenant_origins o
+         JOIN tenants t USING (tenant_id)
+         WHERE o.origin = $1",
+    )
+    .bind(origin)
+    .fetch_optional(&mut **sql)
+    .await
+}
+
 /// What goes with a tenant and is known to gateways. The locked tenant row keeps others from adding.
 const OWNED: [(Kind, &str, &str); 2] = [
     (

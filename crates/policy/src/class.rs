@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use self::score::Score;
 
+mod lexicon;
 mod score;
+mod words;
 
 /// What a tool does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

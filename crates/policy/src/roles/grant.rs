@@ -76,13 +76,15 @@ impl Grant {
     /// does not matter.
     pub(super) fn covers(&self, what: &What<'_>) -> bool {
         let named = |patterns: &Patterns, name| patterns.is_empty() || patterns.matches(name);
-        let covers = match what.object {
-            Object::Tool { name, class } => self.access.covers(class) && named(&self.tools, name),
-            Object::Resource(uri) => self.access.reads() && named(&self.resources, uri),
-            Object::Prompt(name) => self.access.reads() && named(&self.prompts, name),
-            Object::Method(name) => self.methods.matches(name) || self.is_total_denial(),
-        };
-        covers && self.is_at(what.server)
+        self.is_at(what.server)
+            && match what.object {
+                Object::Tool { name, class } => {
+                    self.access.covers(class) && named(&self.tools, name)
+                }
+                Object::Resource(uri) => self.access.reads() && named(&self.resources, uri),
+                Object::Prompt(name) => self.access.reads() && named(&self.prompts, name),
+                Object::Method(name) => self.methods.matches(name) || self.is_total_denial(),
+            }
     }
 
     /// The parts of a server of which it covers something.

@@ -16,6 +16,15 @@ mod recheck;
 /// API keys.
 mod api_key;
 
+/// JSON Web Tokens.
+pub mod jwt;
+
+/// The keys of issuers that publish them.
+mod jwks;
+
+/// Tokens that were verified.
+mod remembered;
+
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use http::{

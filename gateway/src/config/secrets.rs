@@ -1,9 +1,10 @@
 //! What a tenant's sessions and credentials are made and checked with, as controllers hand it out.
 //! It lives in memory only and no `Debug` shows it.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use proto::node::v1 as node;
+use token::jwt::KeySet;
 use zeroize::Zeroizing;
 
 use super::session_keys::SessionKeyring;
@@ -12,7 +13,7 @@ use super::session_keys::SessionKeyring;
 pub struct TenantSecrets {
     sessions: SessionKeyring,
     peppers: HashMap<Box<str>, Pepper>,
-    jwt: HashMap<Box<str>, Zeroizing<Vec<u8>>>,
+    jwt: HashMap<Box<str>, Arc<KeySet>>,
 }
 
 /// A key for the verifiers of static tokens.
@@ -39,8 +40,7 @@ impl TenantSecrets {
             }
         }
         for secret in &sent.jwt_secrets {
-            let value = Zeroizing::new(secret.value.to_vec());
-            secrets = secrets.with_jwt_secret(&secret.uid, value);
+            secrets = secrets.with_jwt_secret(&secret.uid, &secret.value);
         }
         (secrets, unusable)
     }
@@ -52,8 +52,9 @@ impl TenantSecrets {
     }
 
     /// With the shared secret of an issuer.
-    pub fn with_jwt_secret(mut self, uid: &str, secret: Zeroizing<Vec<u8>>) -> Self {
-        self.jwt.insert(uid.into(), secret);
+    pub fn with_jwt_secret(mut self, uid: &str, secret: &[u8]) -> Self {
+        let keys = Arc::new(KeySet::shared_secret(secret));
+        self.jwt.insert(uid.into(), keys);
         self
     }
 
@@ -67,9 +68,9 @@ impl TenantSecrets {
         self.peppers.values()
     }
 
-    /// The shared secret of an issuer.
-    pub fn jwt_secret(&self, uid: &str) -> Option<&[u8]> {
-        self.jwt.get(uid).map(|secret| secret.as_slice())
+    /// The shared secret of an issuer, as its only key.
+    pub fn jwt_keys(&self, uid: &str) -> Option<&Arc<KeySet>> {
+        self.jwt.get(uid)
     }
 }
 

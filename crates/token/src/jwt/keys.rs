@@ -9,7 +9,8 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Keys of one issuer.
+/// Keys of one issuer; none by default.
+#[derive(Default)]
 pub struct KeySet {
     keys: Box<[Key]>,
 }

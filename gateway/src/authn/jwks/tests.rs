@@ -1,0 +1,1 @@
+//! The registry with an issuer at the other end.

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 pub use cores::{Cores, CoresError, Parts};
 
 use crate::{
+    authn::jwt::Jwt,
     config::{self, Config, Gates, Source},
     settings::Settings,
 };
@@ -59,10 +60,13 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         .map_err(AppError::Ops)?;
     let ops_address = ops_port.local_addr().map_err(AppError::Ops)?;
 
+    let dialer = Dialer::new(settings.policy, Resolver::System, settings.trust);
+    let jwt = Jwt::new(dialer.clone());
     let cores = Cores::start(Parts {
         settings: settings.data,
         config: config.clone(),
-        dialer: Dialer::new(settings.policy, Resolver::System, settings.trust),
+        dialer,
+        jwt: jwt.clone(),
         clock: Clock::system(),
         node: settings.node.node.as_str().to_owned(),
         access: Box::new(io::stdout()),
@@ -80,6 +84,7 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         clock: Clock::system(),
     };
     ops::serve(ops_port, ops.clone(), &tasks).await;
+    tasks.spawn("issuers' keys", jwt.run(tasks.clone(), shutdown.hard()));
     tasks.spawn(
         "config",
         config::run(config, source, gates, shutdown.hard()),

@@ -58,6 +58,8 @@ pub struct Core {
     pub upstreams: Upstreams,
     /// The way to the controllers.
     pub door: Door,
+    /// Verifies the tokens of other issuers; shared with the other cores.
+    pub jwt: authn::jwt::Jwt,
     /// The access log.
     pub log: Rc<Log>,
     /// The wall clock.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::{Lines, Log, Writer},
+    authn::jwt::Jwt,
     config::Config,
     door,
     metrics::Metrics,
@@ -37,6 +38,8 @@ pub struct Parts {
     pub config: Config,
     /// The way out.
     pub dialer: Dialer,
+    /// Verifies the tokens of other issuers.
+    pub jwt: Jwt,
     /// The wall clock.
     pub clock: Clock,
     /// The node's name, for the access log.
@@ -87,6 +90,7 @@ impl Cores {
             peers: Peers::new(parts.settings.connections_per_ip),
             config: parts.config,
             dialer: parts.dialer,
+            jwt: parts.jwt,
             clock: parts.clock,
             node: parts.node,
             lines,
@@ -135,6 +139,7 @@ struct Shared {
     peers: Arc<Peers>,
     config: Config,
     dialer: Dialer,
+    jwt: Jwt,
     clock: Clock,
     node: String,
     lines: Lines,
@@ -187,6 +192,7 @@ impl Shared {
                     settings: self.path,
                     upstreams,
                     door: door::Door::new(self.door, &Tasks::new()),
+                    jwt: self.jwt,
                     log: Rc::clone(&log),
                     clock: self.clock,
                     draining: Cell::new(false),

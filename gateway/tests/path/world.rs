@@ -11,6 +11,7 @@ use std::{
 use egress::{Dialer, Endpoint, Policy, Resolver, Trust};
 use gateway::{
     app::{Cores, Parts},
+    authn::jwt::Jwt,
     config::{
         Config,
         lease::Lease,
@@ -27,7 +28,7 @@ use http::header::AUTHORIZATION;
 use proto::id::{KeyUid, ServerUid, TenantUid};
 use runtime::{
     clock::{Clock, Hand},
-    shutdown::Shutdown,
+    shutdown::{Shutdown, Tasks},
 };
 use seal::session::SessionCipher;
 use token::ApiKey;
@@ -101,10 +102,15 @@ impl World {
         change(&mut settings);
         let (clock, hand) = Clock::fixed(now());
         let (shutdown, log) = (Shutdown::new(), Log::default());
+        let dialer = Dialer::new(policy, resolver, trust());
+        let (jwt, tasks) = (Jwt::new(dialer.clone()), Tasks::new());
+        let keys_of_issuers = jwt.clone().run(tasks.clone(), shutdown.hard());
+        tasks.spawn("issuers' keys", keys_of_issuers);
         let cores = Cores::start(Parts {
             settings,
             config: config.clone(),
-            dialer: Dialer::new(policy, resolver, trust()),
+            dialer,
+            jwt,
             clock,
             node: "n1".into(),
             access: Box::new(log.clone()),

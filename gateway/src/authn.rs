@@ -10,6 +10,9 @@ mod caller;
 /// What is answered when nobody accepts.
 mod challenge;
 
+/// The ids of principals that config gives none.
+mod principal;
+
 /// Whether an open stream's credential still counts.
 mod recheck;
 
@@ -27,13 +30,11 @@ mod remembered;
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
-use http::{
-    HeaderMap, HeaderName,
-    header::AUTHORIZATION,
-};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use proto::id::ServerUid;
 
 use self::caller::Credential;
+pub(crate) use self::principal::principal;
 pub use self::{
     caller::{Caller, Client, Forwarding, Kind, Presented},
     challenge::{Challenge, Reason},
@@ -151,7 +152,8 @@ impl<'a> Request<'a> {
     async fn attempt(&self, authenticator: &Authenticator) -> Attempt {
         match authenticator {
             Authenticator::ApiKey(header) => api_key::attempt(self, header),
-            Authenticator::Session
+            Authenticator::Jwt(_)
+            | Authenticator::Session
             | Authenticator::Static
             | Authenticator::Forwarded(_)
             | Authenticator::Anonymous(_) => Attempt::Absent,

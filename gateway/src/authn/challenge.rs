@@ -106,6 +106,7 @@ impl Challenge {
 fn text(first: &Authenticator) -> &'static str {
     match first {
         Authenticator::ApiKey(_) => "Invalid API key",
+        Authenticator::Jwt(_) => "Invalid or expired JWT token",
         Authenticator::Session => "Invalid session token",
         Authenticator::Static => "Invalid access token",
         Authenticator::Forwarded(_) | Authenticator::Anonymous(_) => UNAUTHORIZED,

@@ -4,9 +4,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::caller::{Caller, Credential};
-use crate::config::snapshot::{
-    Authenticator, Authenticators, ServerSlot, Snapshot, Tenant,
-};
+use crate::config::snapshot::{Authenticator, Authenticators, ServerSlot, Snapshot, Tenant};
 
 /// The same caller as of this snapshot; none if they would not be let in any more.
 pub(super) fn renewed(caller: &Caller, snapshot: &Snapshot, now: SystemTime) -> Option<Caller> {

@@ -2,23 +2,34 @@
 //! an error value: whatever a controller sends, one bad resource costs that resource only. What is
 //! done with a refused one is decided in `super::replica`.
 
+mod key;
+mod server;
+mod static_token;
+mod tenant;
+
 use std::{
-    collections::HashMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
+use policy::Policy;
 use prost::Message;
 use proto::{
-    id::{KeyUid, ServerUid, TenantUid},
+    access::v1 as access,
+    id::{KeyUid, ServerUid, StaticTokenUid, TenantUid},
     name::{Slug, StreamName},
-    sync::v1::{AuthScheme, KeyConfig, Kind, ServerConfig, TenantConfig, Upsert},
+    sync::v1::{Kind, ServerConfig, Upsert},
 };
-use url::Url;
 
-use super::snapshot::{Authenticators, EgressMode, ServerSet, TenantSpec};
+pub(super) use self::{
+    key::KeySpec,
+    server::{Content, CredentialNeed, ServerSpec},
+    static_token::TokenSpec,
+};
+use super::snapshot::{Authenticators, TenantSpec};
+use crate::limit::Limits;
 
 /// A resource as it was sent, compiled.
 #[derive(Debug)]
@@ -65,53 +76,12 @@ pub(super) enum Spec {
     Server(TenantUid, ServerUid, ServerSpec),
     /// About a key of the tenant.
     Key(TenantUid, KeyUid, KeySpec),
-}
-
-/// A server without its credential.
-#[derive(Debug, Clone)]
-pub(super) struct ServerSpec {
-    /// The segment in public URLs.
-    pub(super) slug: Slug,
-    /// The MCP endpoint.
-    pub(super) endpoint: egress::Endpoint,
-    /// The endpoint as it was registered.
-    pub(super) url: Box<str>,
-    /// How long a `tools/call` may take to its first byte.
-    pub(super) first_byte_timeout: Duration,
-    /// Which credential goes with this version.
-    pub(super) need: CredentialNeed,
-    /// How its callers prove who they are.
-    pub(super) authenticators: Option<Arc<Authenticators>>,
-    /// Which credential calls carry.
-    pub(super) egress: EgressMode,
-    /// Tools whose definitions were given by hand.
-    pub(super) tools: Arc<HashMap<Box<str>, policy::Class>>,
-}
-
-/// Which credential goes with a version of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CredentialNeed {
-    /// None.
-    None,
-    /// The lease of exactly this generation.
-    Generation(u64),
-    /// It wants one and has none that may be sent: calls fail.
-    Detached,
-}
-
-/// A key.
-#[derive(Debug)]
-pub(super) struct KeySpec {
-    /// SHA-256 of the secret.
-    pub(super) sha256: [u8; 32],
-    /// The last segment of its name.
-    pub(super) slug: Slug,
-    /// What it opens.
-    pub(super) servers: ServerSet,
-    /// A disabled key is refused.
-    pub(super) disabled: bool,
-    /// When it stops working.
-    pub(super) expires: Option<SystemTime>,
+    /// About a static token of the tenant.
+    StaticToken(TenantUid, StaticTokenUid, TokenSpec),
+    /// The tenant's policy.
+    Policy(TenantUid, Arc<Policy>),
+    /// How many calls per time tenants allow that say nothing else.
+    Defaults(Arc<Limits>),
 }
 
 /// Why a resource cannot be used.
@@ -172,9 +142,6 @@ impl Reason {
     }
 }
 
-/// When the server's config does not say.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_mins(5);
-
 /// Compiles what was sent. Never panics, whatever it is given.
 pub(super) fn compile(upsert: &Upsert) -> Compiled {
     let name = Name::from(upsert.name.as_str());
@@ -205,123 +172,55 @@ fn spec(name: &Name, upsert: &Upsert) -> Result<Spec, Fault> {
     }
     match (kind, name) {
         (Kind::Tenant, StreamName::Tenant(uid)) => {
-            Ok(Spec::Tenant(uid, tenant(uid, decode(upsert)?)?))
+            Ok(Spec::Tenant(uid, tenant::tenant(uid, decode(upsert)?)?))
         }
         (Kind::Server, StreamName::Server(tenant, uid)) => {
             let config: ServerConfig = decode(upsert)?;
             let slug = config.slug.parse().ok();
-            let spec = server((tenant, uid), &config).map_err(|fault| Fault { slug, ..fault })?;
+            let spec =
+                server::server((tenant, uid), &config).map_err(|fault| Fault { slug, ..fault })?;
             Ok(Spec::Server(tenant, uid, spec))
         }
         (Kind::Key, StreamName::Key(tenant, uid)) => Ok(Spec::Key(
             tenant,
             uid,
-            key((tenant, uid), &decode(upsert)?)?,
+            key::key((tenant, uid), &decode(upsert)?)?,
         )),
+        (Kind::StaticToken, StreamName::StaticToken(tenant, uid)) => {
+            let spec = static_token::static_token((tenant, uid), &decode(upsert)?)?;
+            Ok(Spec::StaticToken(tenant, uid, spec))
+        }
+        (Kind::Policy, StreamName::Policy(tenant)) => {
+            let policy = tenant::policy(tenant, &decode(upsert)?)?;
+            Ok(Spec::Policy(tenant, policy))
+        }
+        (Kind::Defaults, StreamName::Defaults) => {
+            Ok(Spec::Defaults(tenant::defaults(&decode(upsert)?)?))
+        }
         _ => Err(invalid("kind")),
     }
 }
 
-fn tenant(uid: TenantUid, config: TenantConfig) -> Result<TenantSpec, Fault> {
-    same("uid", &config.uid, uid)?;
-    let slug = parsed("slug", &config.slug)?;
-    let canonical_origin = origin("canonical_origin", config.canonical_origin)?;
-    let aliases = config.alias_origins.into_iter();
-    let alias_origins = aliases
-        .map(|alias| origin("alias_origins", alias))
-        .collect::<Result<_, _>>()?;
-    // What browsers send as `Origin` is only compared, so it need not be an address we understand.
-    let visible = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    if !config.allowed_origins.iter().all(visible) {
-        return Err(invalid("allowed_origins"));
-    }
-    Ok(TenantSpec {
-        uid,
-        slug,
-        canonical_origin,
-        alias_origins,
-        allowed_origins: config.allowed_origins.into_iter().map(Into::into).collect(),
-        authenticators: Arc::default(),
-        limits: None,
-    })
-}
-
-fn server(
-    (tenant, uid): (TenantUid, ServerUid),
-    config: &ServerConfig,
-) -> Result<ServerSpec, Fault> {
-    same("uid", &config.uid, uid)?;
-    same("tenant_uid", &config.tenant_uid, tenant)?;
-    let slug = parsed("slug", &config.slug)?;
-    let endpoint = egress::Endpoint::parse(&config.url).map_err(|_| invalid("url"))?;
-    let first_byte_timeout = match config.first_byte_timeout {
-        None => FIRST_BYTE_TIMEOUT,
-        Some(timeout) => Duration::try_from(timeout)
-            .ok()
-            .filter(|timeout| !timeout.is_zero())
-            .ok_or_else(|| invalid("first_byte_timeout"))?,
-    };
-    let scheme = AuthScheme::try_from(config.auth_scheme).ok();
-    let need = match scheme.unwrap_or(AuthScheme::Unspecified) {
-        AuthScheme::Unspecified => {
-            let detail = format!("auth_scheme {}", config.auth_scheme);
-            return Err(fault(Reason::UnknownEnum, detail));
-        }
-        AuthScheme::None => CredentialNeed::None,
-        AuthScheme::Bearer | AuthScheme::ApiKey => {
-            match (config.credential_detached, config.lease_generation) {
-                (true, _) | (false, 0) => CredentialNeed::Detached,
-                (false, generation) => CredentialNeed::Generation(generation),
-            }
-        }
-    };
-    Ok(ServerSpec {
-        slug,
-        endpoint,
-        first_byte_timeout,
-        need,
-        url: config.url.as_str().into(),
-        authenticators: None,
-        egress: EgressMode::Shared,
-        tools: Arc::default(),
-    })
-}
-
-fn key((tenant, uid): (TenantUid, KeyUid), config: &KeyConfig) -> Result<KeySpec, Fault> {
-    same("uid", &config.uid, uid)?;
-    same("tenant_uid", &config.tenant_uid, tenant)?;
-    let slug = parsed("slug", &config.slug)?;
-    let sha256 = config.sha256.as_ref().try_into();
-    let sha256 = sha256.map_err(|_| invalid("sha256"))?;
-    let servers = if config.all_servers {
-        ServerSet::All
-    } else {
-        let uids = config.server_uids.iter();
-        let uids = uids.map(|uid| parsed("server_uids", uid));
-        ServerSet::Only(uids.collect::<Result<_, _>>()?)
-    };
-    let expires = config.expire_time.map(SystemTime::try_from).transpose();
-    Ok(KeySpec {
-        sha256,
-        slug,
-        servers,
-        disabled: config.disabled,
-        expires: expires.map_err(|_| invalid("expire_time"))?,
-    })
+/// The authenticators of a tenant or server that has some.
+fn authenticators(
+    sent: Option<&access::Authenticators>,
+) -> Result<Option<Arc<Authenticators>>, Fault> {
+    let compiled = sent.map(Authenticators::compile).transpose();
+    compiled
+        .map(|list| list.map(Arc::new))
+        .map_err(|field| invalid(&field))
 }
 
 fn decode<M: Message + Default>(upsert: &Upsert) -> Result<M, Fault> {
     M::decode(upsert.body.clone()).map_err(|error| fault(Reason::Undecodable, error.to_string()))
 }
 
-/// `scheme://host[:port]` exactly as a browser would write it, so that texts can be compared.
-fn origin(field: &str, text: String) -> Result<Box<str>, Fault> {
-    let canonical = Url::parse(&text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
-    });
-    canonical
-        .then(|| text.into_boxed_str())
-        .ok_or_else(|| invalid(field))
+fn moment<T>(field: &str, sent: Option<T>) -> Result<Option<SystemTime>, Fault>
+where
+    SystemTime: TryFrom<T>,
+{
+    let moment = sent.map(SystemTime::try_from).transpose();
+    moment.map_err(|_| invalid(field))
 }
 
 fn parsed<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, Fault> {

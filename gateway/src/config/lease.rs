@@ -93,7 +93,10 @@ impl Lease {
         let mut lease = if sent.header_name.is_empty() && sent.header_value.is_empty() {
             Self::without_credential(sent.generation, origin, not_after)
         } else {
-            let header = (name(&sent.header_name).ok_or("header_name")?, &*sent.header_value);
+            let header = (
+                name(&sent.header_name).ok_or("header_name")?,
+                &*sent.header_value,
+            );
             if sent.header_value.is_empty() {
                 return Err("header_value");
             }

@@ -20,18 +20,23 @@ use proto::{
 use self::{
     server::{LEASE_PATIENCE, ServerRecord, Serving, Wait},
     tenant::TenantRecord,
+    version::Versions,
 };
 use super::{
     compile::{Compiled, Fault, Name, Reason, Spec, compile},
     offers::{News, Offers},
     snapshot::{Change, Snapshot},
 };
+use crate::limit::Limits;
 
 /// The versions of one server, and the pairing with its credential.
 mod server;
 
 /// A tenant with what it has.
 mod tenant;
+
+/// Resources of which there is one, and their newest good version.
+mod version;
 
 /// The state.
 #[derive(Debug, Default)]
@@ -40,6 +45,8 @@ pub(super) struct Replica {
     cursor: Cursor,
     digest: SetDigest,
     tenants: HashMap<TenantUid, TenantRecord>,
+    /// What holds for tenants that say nothing else.
+    defaults: Option<Versions<Arc<Limits>>>,
     /// Resources whose names say nothing to us, at their revisions. They count in the digest.
     strangers: HashMap<Box<str>, u64>,
     /// Where each server is, because lease messages name the server only.
@@ -223,6 +230,9 @@ impl Replica {
             .collect();
         let snapshot = Arc::make_mut(&mut self.snapshot);
         snapshot.exchange(self.cursor.revision, &changes);
+        let defaults = self.defaults.as_ref();
+        let defaults = defaults.and_then(|defaults| defaults.good.as_ref());
+        snapshot.set_defaults(defaults.map_or_else(Arc::default, |(_, limits)| Arc::clone(limits)));
         Some(Arc::clone(&self.snapshot))
     }
 
@@ -270,7 +280,17 @@ impl Replica {
         self.digest.add(&name.to_string(), revision);
         match outcome {
             Ok(Spec::Tenant(tenant, spec)) => {
-                self.tenant_mut(tenant).put_own(revision, Some(spec));
+                Versions::put(&mut self.tenant_mut(tenant).own, revision, Some(spec));
+            }
+            Ok(Spec::Policy(tenant, policy)) => {
+                Versions::put(&mut self.tenant_mut(tenant).policy, revision, Some(policy));
+            }
+            Ok(Spec::Defaults(limits)) => {
+                Versions::put(&mut self.defaults, revision, Some(limits));
+            }
+            Ok(Spec::StaticToken(tenant, token, spec)) => {
+                let id = (tenant, token);
+                self.tenant_mut(tenant).put_token(id, revision, Some(spec));
             }
             Ok(Spec::Key(tenant, key, spec)) => {
                 self.tenant_mut(tenant).put_key(key, revision, Some(spec));
@@ -295,11 +315,12 @@ impl Replica {
         };
         let serving = match known {
             StreamName::Tenant(tenant) => {
-                let record = self.tenant_mut(tenant);
-                record.put_own(revision, None);
-                let good = record.own.as_ref().and_then(|own| own.good.as_ref());
-                good.map_or(0, |(revision, _)| *revision)
+                Versions::put(&mut self.tenant_mut(tenant).own, revision, None)
             }
+            StreamName::Policy(tenant) => {
+                Versions::put(&mut self.tenant_mut(tenant).policy, revision, None)
+            }
+            StreamName::Defaults => Versions::put(&mut self.defaults, revision, None),
             StreamName::Key(tenant, key) => {
                 self.tenant_mut(tenant).put_key(key, revision, None);
                 0
@@ -308,7 +329,11 @@ impl Replica {
                 self.base(tenant, server).refuse(revision, fault);
                 return self.note_server((tenant, server));
             }
-            StreamName::StaticToken(..) | StreamName::Policy(_) | StreamName::Defaults => 0,
+            StreamName::StaticToken(tenant, token) => {
+                let id = (tenant, token);
+                self.tenant_mut(tenant).put_token(id, revision, None);
+                0
+            }
         };
         let reject = reject(&name, revision, (&fault.reason, &fault.detail, serving));
         self.rejects.insert(name, reject);
@@ -336,9 +361,11 @@ impl Replica {
                     self.homes.remove(&server);
                 }
             }
-            Name::Known(
-                StreamName::StaticToken(..) | StreamName::Policy(_) | StreamName::Defaults,
-            ) => {}
+            Name::Known(StreamName::StaticToken(tenant, token)) => {
+                self.tenant_mut(tenant).tokens.remove(&token);
+            }
+            Name::Known(StreamName::Policy(tenant)) => self.tenant_mut(tenant).policy = None,
+            Name::Known(StreamName::Defaults) => self.defaults = None,
         }
     }
 
@@ -398,9 +425,11 @@ impl Replica {
             Name::Known(StreamName::Server(uid, server)) => {
                 Some(tenant(uid)?.servers.get(server)?.held)
             }
-            Name::Known(
-                StreamName::StaticToken(..) | StreamName::Policy(_) | StreamName::Defaults,
-            ) => None,
+            Name::Known(StreamName::StaticToken(uid, token)) => {
+                Some(tenant(uid)?.tokens.get(token)?.held)
+            }
+            Name::Known(StreamName::Policy(uid)) => Some(tenant(uid)?.policy.as_ref()?.held),
+            Name::Known(StreamName::Defaults) => Some(self.defaults.as_ref()?.held),
         }
     }
 
@@ -415,9 +444,13 @@ impl Replica {
                 .keys
                 .keys()
                 .map(move |&key| StreamName::Key(uid, key));
-            own.chain(servers).chain(keys).map(Name::Known)
+            let tokens = tenant.tokens.keys();
+            let tokens = tokens.map(move |&token| StreamName::StaticToken(uid, token));
+            let policy = tenant.policy.iter().map(move |_| StreamName::Policy(uid));
+            own.chain(policy).chain(servers).chain(keys).chain(tokens)
         });
-        strangers.chain(known)
+        let defaults = self.defaults.iter().map(|_| StreamName::Defaults);
+        strangers.chain(defaults.chain(known).map(Name::Known))
     }
 
     fn count_out(&mut self, name: &Name) {

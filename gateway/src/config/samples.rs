@@ -5,12 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use prost::Message;
 use proto::{
+    access::v1 as access,
     digest::SetDigest,
-    id::{KeyUid, ServerUid, TenantUid},
+    id::{KeyUid, ServerUid, StaticTokenUid, TenantUid},
     name::StreamName,
     node::v1::{self as node, WatchLeasesResponse, watch_leases_response},
     sync::v1::{
-        AuthScheme, Cursor, Digest, KeyConfig, Kind, ServerConfig, TenantConfig, Tombstone, Upsert,
+        AuthScheme, Cursor, DefaultsConfig, Digest, KeyConfig, Kind, PolicyConfig, ServerConfig,
+        StaticTokenConfig, StaticTokenType, TenantConfig, Tombstone, Upsert,
     },
 };
 use uuid::Uuid;
@@ -29,6 +31,11 @@ pub(super) fn server_uid(tenant: u8, server: u8) -> ServerUid {
 pub(super) fn key_uid(tenant: u8, key: u8) -> KeyUid {
     let number = 0x3_0000 + 0x100 * u128::from(tenant) + u128::from(key);
     KeyUid::from_uuid(Uuid::from_u128(number))
+}
+
+pub(super) fn token_uid(tenant: u8, token: u8) -> StaticTokenUid {
+    let number = 0x4_0000 + 0x100 * u128::from(tenant) + u128::from(token);
+    StaticTokenUid::from_uuid(Uuid::from_u128(number))
 }
 
 pub(super) fn tenant(tenant: u8, revision: u64) -> Upsert {
@@ -96,6 +103,49 @@ pub(super) fn key((tenant, key): (u8, u8), revision: u64) -> Upsert {
     upsert(name, Kind::Key, revision, &config)
 }
 
+/// A static token for the tenant's first server, whose verifier is its number.
+pub(super) fn token((tenant, token): (u8, u8), revision: u64) -> Upsert {
+    let uid = token_uid(tenant, token);
+    let config = StaticTokenConfig {
+        uid: uid.to_string(),
+        tenant_uid: tenant_uid(tenant).to_string(),
+        slug: format!("tok-r{revision}"),
+        server_uid: server_uid(tenant, 1).to_string(),
+        r#type: StaticTokenType::Bearer.into(),
+        verifier: vec![token; 32].into(),
+        pepper_id: "1".to_owned(),
+        ..StaticTokenConfig::default()
+    };
+    let name = StreamName::StaticToken(tenant_uid(tenant), uid);
+    upsert(name, Kind::StaticToken, revision, &config)
+}
+
+pub(super) fn policy(tenant: u8, revision: u64) -> Upsert {
+    let config = PolicyConfig {
+        tenant_uid: tenant_uid(tenant).to_string(),
+        policy: Some(access::Policy {
+            default: "allow".to_owned(),
+            ..access::Policy::default()
+        }),
+    };
+    let name = StreamName::Policy(tenant_uid(tenant));
+    upsert(name, Kind::Policy, revision, &config)
+}
+
+/// Limits for all tenants; the number tells the revision.
+pub(super) fn defaults(revision: u64) -> Upsert {
+    let limit = access::RateLimit {
+        dimension: access::RateDimension::Tenant.into(),
+        tokens: revision.try_into().unwrap(),
+        ..access::RateLimit::default()
+    };
+    let limits = vec![limit];
+    let config = DefaultsConfig {
+        limits: Some(access::RateLimits { limits }),
+    };
+    upsert(StreamName::Defaults, Kind::Defaults, revision, &config)
+}
+
 /// A resource of a kind that this program does not know.
 pub(super) fn stranger(revision: u64) -> Upsert {
     Upsert {
@@ -153,6 +203,23 @@ pub(super) fn lease((tenant, server): (u8, u8), generation: u64) -> WatchLeasesR
         not_after: Some((UNIX_EPOCH + Duration::from_mins(15)).into()),
         token_headers: Vec::new(),
     }))
+}
+
+/// A lease for a server that wants no credential but has static tokens with headers.
+pub(super) fn headers_lease(id: (u8, u8), generation: u64) -> WatchLeasesResponse {
+    let mut response = lease(id, generation);
+    if let Some(watch_leases_response::Kind::Lease(lease)) = &mut response.kind {
+        lease.header_name.clear();
+        lease.header_value.clear();
+        lease.token_headers = vec![node::TokenHeaders {
+            token_uid: token_uid(id.0, 1).to_string(),
+            headers: vec![node::TokenHeader {
+                name: "x-team".to_owned(),
+                value: "CANARY".into(),
+            }],
+        }];
+    }
+    response
 }
 
 pub(super) fn refusal((tenant, server): (u8, u8), generation: u64) -> WatchLeasesResponse {

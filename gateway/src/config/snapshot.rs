@@ -13,14 +13,14 @@ pub use self::{
     key::{Key, Secret, ServerSet},
     server::{CredentialUse, EgressMode, Server, ServerSlot},
     tenant::{Tenant, TenantSpec},
-    token::{StaticToken, TokenType},
+    token::StaticToken,
 };
+use super::directory::Directory;
 pub use super::{
-    authenticators::{ApiKeyHeader, Authenticator, Authenticators, Forwarded},
+    authenticators::{ApiKeyHeader, Authenticator, Authenticators, Forwarded, Jwt},
     secrets::TenantSecrets,
     session_keys::SessionKeyring,
 };
-use super::directory::Directory;
 use crate::limit::rate::Limits;
 
 /// All tenants, found by the host or by the path segment that a client named.
@@ -58,14 +58,19 @@ impl Snapshot {
     }
 
     /// With these limits for tenants that say nothing else.
-    pub fn with_defaults(mut self, limits: Limits) -> Self {
-        self.defaults = Arc::new(limits);
+    pub fn with_defaults(mut self, limits: Arc<Limits>) -> Self {
+        self.set_defaults(limits);
         self
     }
 
     /// The config revision up to which this node has received everything.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Other limits for tenants that say nothing else.
+    pub(super) fn set_defaults(&mut self, limits: Arc<Limits>) {
+        self.defaults = limits;
     }
 
     /// Puts tenants in the place of what they were, which brings the whole to this revision.

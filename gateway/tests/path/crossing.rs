@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::{
     client::{Client, Post},
     upstream::{Call, Upstream},
-    world::{HOST_A, HOST_B, World, key, server, secrets, spec},
+    world::{HOST_A, HOST_B, World, key, secrets, server, spec},
 };
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;

@@ -1,6 +1,12 @@
 //! Whatever is sent, the fault is named and is that resource's alone (must-hold 7).
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use proptest::prelude::*;
+use proto::sync::v1::{
+    AuthScheme, DefaultsConfig, EgressMode, KeyConfig, PolicyConfig, StaticTokenConfig,
+    TenantConfig, ToolClass, ToolConfig,
+};
 
 use super::*;
 use crate::config::samples;
@@ -12,6 +18,9 @@ fn good_resources_compile() {
         samples::server((1, 1), 5, 0),
         samples::server((1, 1), 5, 3),
         samples::key((1, 1), 5),
+        samples::token((1, 1), 5),
+        samples::policy(1, 5),
+        samples::defaults(5),
     ] {
         let compiled = compile(&upsert);
         assert!(compiled.outcome.is_ok(), "{compiled:?}");
@@ -24,10 +33,11 @@ fn good_resources_compile() {
 
 #[test]
 fn the_credential_that_goes_with_a_server_follows_from_scheme_generation_and_detachment() {
-    let need = |scheme: AuthScheme, generation, detached| {
+    let need_of = |mode: EgressMode, scheme: AuthScheme, generation, detached| {
         let config = ServerConfig {
             auth_scheme: scheme.into(),
             credential_detached: detached,
+            egress_mode: mode.into(),
             ..samples::server_config((1, 1), 5, generation)
         };
         match compile(&samples::server_upsert((1, 1), 5, &config)).outcome {
@@ -35,16 +45,18 @@ fn the_credential_that_goes_with_a_server_follows_from_scheme_generation_and_det
             other => panic!("{other:?}"),
         }
     };
+    let need =
+        |scheme, generation, detached| need_of(EgressMode::Shared, scheme, generation, detached);
+    let credential = CredentialNeed::Generation(4, Content::Credential);
+    let headers = CredentialNeed::Generation(4, Content::TokenHeaders);
     assert_eq!(need(AuthScheme::None, 0, false), CredentialNeed::None);
-    assert_eq!(need(AuthScheme::None, 4, false), CredentialNeed::None);
-    assert_eq!(
-        need(AuthScheme::Bearer, 4, false),
-        CredentialNeed::Generation(4)
-    );
-    assert_eq!(
-        need(AuthScheme::ApiKey, 4, false),
-        CredentialNeed::Generation(4)
-    );
+    assert_eq!(need(AuthScheme::None, 4, false), headers);
+    assert_eq!(need(AuthScheme::Bearer, 4, false), credential);
+    assert_eq!(need(AuthScheme::ApiKey, 4, false), credential);
+    for mode in [EgressMode::Passthrough, EgressMode::None] {
+        let need = |generation| need_of(mode, AuthScheme::Bearer, generation, true);
+        assert_eq!((need(0), need(4)), (CredentialNeed::None, headers));
+    }
     assert_eq!(need(AuthScheme::Bearer, 4, true), CredentialNeed::Detached);
     assert_eq!(need(AuthScheme::Bearer, 0, false), CredentialNeed::Detached);
 }
@@ -59,6 +71,110 @@ fn an_unknown_enum_is_not_guessed_and_the_place_of_the_server_is_known() {
         let fault = fault_of(&samples::server_upsert((1, 1), 5, &config));
         assert_eq!(fault.reason, Reason::UnknownEnum);
         assert_eq!(fault.slug.unwrap().as_str(), "s1");
+    }
+    let reason = |change: fn(&mut ServerConfig)| {
+        let mut config = samples::server_config((1, 1), 5, 0);
+        change(&mut config);
+        fault_of(&samples::server_upsert((1, 1), 5, &config)).reason
+    };
+    assert_eq!(reason(|config| config.egress_mode = 0), Reason::UnknownEnum);
+    assert_eq!(
+        reason(|config| config.tools = vec![tool("a", 0)]),
+        Reason::UnknownEnum
+    );
+    let fault = changed::<StaticTokenConfig>(samples::token((1, 1), 5), |config| {
+        config.r#type = 9;
+    });
+    assert_eq!(fault.reason, Reason::UnknownEnum);
+}
+
+#[test]
+fn tools_are_classed_as_the_controller_says() {
+    let config = ServerConfig {
+        tools: vec![
+            tool("look", ToolClass::Read.into()),
+            tool("pay", ToolClass::Write.into()),
+        ],
+        ..samples::server_config((1, 1), 5, 0)
+    };
+    match compile(&samples::server_upsert((1, 1), 5, &config)).outcome {
+        Ok(Spec::Server(_, _, spec)) => {
+            assert_eq!(spec.tools.get("look"), Some(&policy::Class::Read));
+            assert_eq!(spec.tools.get("pay"), Some(&policy::Class::Write));
+        }
+        other => panic!("{other:?}"),
+    }
+    let twice = ServerConfig {
+        tools: vec![tool("a", 1), tool("a", 2)],
+        ..config
+    };
+    let fault = fault_of(&samples::server_upsert((1, 1), 5, &twice));
+    assert_eq!(fault.detail, "tools[1].name");
+}
+
+/// S4-20, S4-30.
+#[test]
+fn authenticators_that_cannot_be_kept_refuse_their_tenant_or_server() {
+    let bad = || {
+        Some(access::Authenticators {
+            provider: "none".to_owned(),
+            ..Default::default()
+        })
+    };
+    let fault = changed::<TenantConfig>(samples::tenant(1, 5), |config| {
+        config.authenticators = bad();
+    });
+    assert_eq!(fault.detail, "authenticators.provider");
+    let fault = changed::<ServerConfig>(samples::server((1, 1), 5, 0), |config| {
+        config.authenticators = bad();
+    });
+    assert_eq!(fault.detail, "authenticators.provider");
+}
+
+#[test]
+fn policies_tokens_scopes_and_limits_that_are_wrong_are_named_by_their_fields() {
+    let key = |change: fn(&mut KeyConfig)| changed(samples::key((1, 1), 5), change).detail;
+    assert_eq!(key(|key| key.scopes = vec!["no".into()]), "scopes[0]");
+    let previous = key(|key| {
+        key.previous_sha256 = vec![1; 31].into();
+        key.previous_expire_time = Some(UNIX_EPOCH.into());
+    });
+    assert_eq!(previous, "previous_sha256");
+    let endless = key(|key| key.previous_sha256 = vec![1; 32].into());
+    assert_eq!(endless, "previous_expire_time");
+
+    let token =
+        |change: fn(&mut StaticTokenConfig)| changed(samples::token((1, 1), 5), change).detail;
+    assert_eq!(token(|token| token.subject = "keys/ci".into()), "subject");
+    assert_eq!(token(|token| token.subject = "tokens/x".into()), "subject");
+    assert_eq!(token(|token| token.verifier.truncate(31)), "verifier");
+    assert_eq!(token(|token| token.server_uid.clear()), "server_uid");
+    assert_eq!(token(|token| token.pepper_id.clear()), "pepper_id");
+
+    let policy = |change: fn(&mut PolicyConfig)| changed(samples::policy(1, 5), change).detail;
+    assert_eq!(policy(|config| config.policy = None), "policy");
+    let default = policy(|config| config.policy.as_mut().unwrap().default = "perhaps".into());
+    assert_eq!(default, "policy.default");
+
+    let fault = changed::<DefaultsConfig>(samples::defaults(5), |config| {
+        config.limits.as_mut().unwrap().limits[0].tokens = 0;
+    });
+    assert_eq!(fault.detail, "limits.limits[0].tokens");
+}
+
+/// What is wrong with a good resource after a change for the worse.
+fn changed<M: Message + Default>(good: Upsert, change: impl FnOnce(&mut M)) -> Fault {
+    assert!(compile(&good).outcome.is_ok());
+    let mut config = M::decode(good.body.clone()).unwrap();
+    change(&mut config);
+    let body = config.encode_to_vec().into();
+    fault_of(&Upsert { body, ..good })
+}
+
+fn tool(name: &str, class: i32) -> ToolConfig {
+    ToolConfig {
+        name: name.to_owned(),
+        class,
     }
 }
 

@@ -14,7 +14,7 @@ use proto::{
 };
 
 use crate::config::{
-    compile::{CredentialNeed, Fault, Reason, ServerSpec},
+    compile::{Content, CredentialNeed, Fault, Reason, ServerSpec},
     lease::Lease,
     offers::Offer,
     snapshot::{CredentialUse, Server, ServerSlot},
@@ -40,6 +40,8 @@ pub(super) struct ServerRecord {
 #[derive(Debug)]
 struct Live {
     revision: u64,
+    /// What a lease must hold.
+    content: Content,
     server: Arc<Server>,
 }
 
@@ -149,10 +151,10 @@ impl ServerRecord {
         let found = match next.spec.need {
             CredentialNeed::None => Some(Ok(CredentialUse::None)),
             CredentialNeed::Detached => Some(Ok(CredentialUse::Detached)),
-            CredentialNeed::Generation(wanted) => {
+            CredentialNeed::Generation(wanted, content) => {
                 let held = self.live.as_ref().and_then(Live::lease);
                 let lease = lease_of(wanted, offer, held);
-                lease.map(|lease| fitting(lease?, &next.spec.endpoint.origin))
+                lease.map(|lease| fitting(lease?, content, &next.spec.endpoint.origin))
             }
         };
         match found {
@@ -163,8 +165,13 @@ impl ServerRecord {
             }
             Some(Ok(credential)) => {
                 let next = self.next.take().expect("looked at above");
+                let content = match next.spec.need {
+                    CredentialNeed::Generation(_, content) => content,
+                    CredentialNeed::None | CredentialNeed::Detached => Content::Credential,
+                };
                 self.live = Some(Live {
                     revision: next.revision,
+                    content,
                     server: Arc::new(Server {
                         uid,
                         slug: next.spec.slug,
@@ -194,7 +201,10 @@ impl ServerRecord {
         let fitting = match lease_of(held.generation, offer, None) {
             None => return Serving::Same,
             Some(Ok(lease)) if Arc::ptr_eq(&lease, &held) => return Serving::Same,
-            Some(lease) => lease.and_then(|lease| fitting(lease, &live.server.endpoint.origin)),
+            Some(lease) => {
+                let origin = &live.server.endpoint.origin;
+                lease.and_then(|lease| fitting(lease, live.content, origin))
+            }
         };
         match fitting {
             Err(trouble) => {
@@ -302,12 +312,20 @@ fn lease_of(
     }
 }
 
-/// A credential goes to the origin it was stored for and nowhere else.
-fn fitting(lease: Arc<Lease>, origin: &egress::Origin) -> Result<CredentialUse, Trouble> {
-    if lease.origin == *origin {
-        Ok(CredentialUse::Attach(lease))
-    } else {
+/// A lease goes to the origin it was made for and nowhere else, and no call that should carry a
+/// credential goes without one.
+fn fitting(
+    lease: Arc<Lease>,
+    content: Content,
+    origin: &egress::Origin,
+) -> Result<CredentialUse, Trouble> {
+    if lease.origin != *origin {
         let detail = "the credential was stored for another origin".to_owned();
-        Err((Reason::CredentialOriginMismatch, detail))
+        return Err((Reason::CredentialOriginMismatch, detail));
     }
+    if content == Content::Credential && lease.header().is_none() {
+        let detail = "the lease holds no credential".to_owned();
+        return Err((Reason::CredentialUnreadable, detail));
+    }
+    Ok(CredentialUse::Attach(lease))
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
+    time::SystemTime,
 };
 
 use policy::Policy;
@@ -10,8 +11,9 @@ use proto::{
     id::{KeyUid, ServerUid, TenantUid},
     name::Slug,
 };
+use token::fixed::TokenType;
 
-use super::{Key, Secret, ServerSlot, StaticToken, TokenType};
+use super::{Key, Secret, ServerSlot, StaticToken};
 use crate::{
     config::{
         authenticators::Authenticators, secrets::TenantSecrets, session_keys::SessionKeyring,
@@ -110,8 +112,15 @@ impl Tenant {
         self
     }
 
-    /// With another secret of a key, which stops working before the key may.
-    pub fn with_previous_secret(mut self, sha256: [u8; 32], secret: Secret) -> Self {
+    /// With the secret that a key had before, which stops working at this time.
+    pub fn with_previous_secret(
+        mut self,
+        sha256: [u8; 32],
+        key: Arc<Key>,
+        until: SystemTime,
+    ) -> Self {
+        let expires = Some(until);
+        let secret = Secret { key, expires };
         self.secrets_of_keys.entry(sha256).or_insert(secret);
         self
     }

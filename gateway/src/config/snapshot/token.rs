@@ -6,6 +6,7 @@ use proto::{
     id::{ServerUid, StaticTokenUid},
     name::Slug,
 };
+use token::fixed::TokenType;
 use uuid::Uuid;
 
 use crate::limit::Gauge;
@@ -37,17 +38,4 @@ pub struct StaticToken {
     pub expires: Option<SystemTime>,
     /// What its holders have open on this node.
     pub gauge: Arc<Gauge>,
-}
-
-/// The header that a static token comes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenType {
-    /// `Authorization: Bearer <value>`.
-    Bearer,
-    /// `Api-Key: <value>`.
-    ApiKey,
-    /// `X-API-Key: <value>`.
-    XApiKey,
-    /// `Authorization: Basic <value>`.
-    Basic,
 }

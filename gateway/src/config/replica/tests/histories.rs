@@ -4,10 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use proto::{node::v1::WatchLeasesResponse, sync::v1::SnapshotChunk};
+use proto::{
+    node::v1::WatchLeasesResponse,
+    sync::v1::{AuthScheme, SnapshotChunk},
+};
+use token::fixed::TokenType;
 
 use super::*;
-use crate::config::staging::Staging;
+use crate::{config::staging::Staging, limit::rate::Dimension};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -40,6 +44,9 @@ proptest! {
 enum Event {
     Tenant(u8, Quality),
     Key(u8, u8, Quality),
+    Token(u8, u8, Quality),
+    Policy(u8, Quality),
+    Defaults(Quality),
     Server(u8, u8, Change),
     Stranger,
     Remove(u8, u8),
@@ -57,6 +64,8 @@ enum Change {
     Rotate,
     RotateUnreadable,
     NoCredential,
+    /// No credential, but headers of static tokens.
+    HeadersAlone,
     Bad,
 }
 
@@ -76,14 +85,18 @@ fn event() -> impl Strategy<Value = Event> {
         3 => Just(Change::Rotate),
         1 => Just(Change::RotateUnreadable),
         1 => Just(Change::NoCredential),
+        1 => Just(Change::HeadersAlone),
         1 => Just(Change::Bad),
     ];
     prop_oneof![
         3 => (1..3_u8, quality()).prop_map(|(tenant, quality)| Event::Tenant(tenant, quality)),
         2 => (1..3_u8, 1..3_u8, quality()).prop_map(|(t, key, quality)| Event::Key(t, key, quality)),
+        2 => (1..3_u8, 1..3_u8, quality()).prop_map(|(t, token, quality)| Event::Token(t, token, quality)),
+        2 => (1..3_u8, quality()).prop_map(|(tenant, quality)| Event::Policy(tenant, quality)),
+        1 => quality().prop_map(Event::Defaults),
         8 => (1..3_u8, 1..3_u8, change).prop_map(|(t, server, change)| Event::Server(t, server, change)),
         1 => Just(Event::Stranger),
-        2 => (1..3_u8, 0..5_u8).prop_map(|(tenant, which)| Event::Remove(tenant, which)),
+        2 => (1..3_u8, 0..9_u8).prop_map(|(tenant, which)| Event::Remove(tenant, which)),
     ]
 }
 
@@ -130,14 +143,22 @@ impl World {
                 Event::Key(tenant, key, quality) => {
                     of(quality, samples::key((tenant, key), revision))
                 }
+                Event::Token(tenant, token, quality) => {
+                    of(quality, samples::token((tenant, token), revision))
+                }
+                Event::Policy(tenant, quality) => of(quality, samples::policy(tenant, revision)),
+                Event::Defaults(quality) => of(quality, samples::defaults(revision)),
                 Event::Stranger => Written::Bad(samples::stranger(revision)),
                 Event::Remove(tenant, which) => {
                     let gone = match which {
                         0 => samples::tenant(tenant, revision),
                         1 | 2 => samples::key((tenant, which), revision),
+                        5 | 6 => samples::token((tenant, which - 4), revision),
+                        7 => samples::policy(tenant, revision),
+                        8 => samples::defaults(revision),
                         _ => samples::server((tenant, which - 2), revision, 0),
                     };
-                    if which > 2 {
+                    if matches!(which, 3 | 4) {
                         let id = (tenant, which - 2);
                         wanted.remove(&id);
                         let withdrawal = samples::withdrawal(id);
@@ -175,6 +196,15 @@ impl World {
                 *generation += 1;
                 wanted.insert(id, *generation);
                 Some(samples::lease(id, *generation))
+            }
+            Change::HeadersAlone => {
+                *generation += 1;
+                let need = *generation;
+                wanted.remove(&id);
+                self.needs.insert((id.0, id.1, revision), need);
+                let said = samples::headers_lease(id, need);
+                self.leases.push((revision, id.0, id.1, said));
+                return Written::Good(headers_alone(id, revision, need));
             }
             Change::RotateUnreadable => {
                 *generation += 1;
@@ -227,6 +257,13 @@ impl World {
     fn head(&self) -> u64 {
         self.log.len().try_into().unwrap()
     }
+}
+
+/// A server that wants no credential, with static tokens that have headers.
+fn headers_alone(id: (u8, u8), revision: u64, generation: u64) -> Upsert {
+    let mut config = samples::server_config(id, revision, generation);
+    config.auth_scheme = AuthScheme::None.into();
+    samples::server_upsert(id, revision, &config)
 }
 
 fn of(quality: Quality, upsert: Upsert) -> Written {
@@ -330,8 +367,47 @@ impl Ear {
         for name in rejected {
             prop_assert!(state.contains_key(name), "{name} is gone");
         }
+        check_access(&state, &snapshot)?;
         check_pairs(world, &snapshot)
     }
+}
+
+/// Policies and defaults serve as sent, a bad one's place is taken by the one before; a token serves
+/// as sent or not at all.
+fn check_access(
+    state: &BTreeMap<&str, (&Upsert, Quality)>,
+    snapshot: &Snapshot,
+) -> Result<(), TestCaseError> {
+    let sent = |upsert: Upsert| state.get(upsert.name.as_str()).copied();
+    let defaults = snapshot.defaults().get(Dimension::Tenant);
+    let defaults = defaults.map_or(0, |limit| u64::from(limit.tokens));
+    check_version(defaults, sent(samples::defaults(1)))?;
+    for tenant in [1, 2] {
+        let Some(live) = snapshot.tenant_by_authority(&format!("t{tenant}.test")) else {
+            continue;
+        };
+        check_version(live.policy_revision(), sent(samples::policy(tenant, 1)))?;
+        for token in [1, 2] {
+            let server = samples::server_uid(tenant, 1);
+            let found = live.static_token(server, TokenType::Bearer, [token; 32]);
+            let found = found.map(|token| token.slug.to_string());
+            let expected = match sent(samples::token((tenant, token), 1)) {
+                Some((upsert, Quality::Good)) => Some(format!("tok-r{}", upsert.revision)),
+                _ => None,
+            };
+            prop_assert_eq!(found, expected);
+        }
+    }
+    Ok(())
+}
+
+fn check_version(live: u64, sent: Option<(&Upsert, Quality)>) -> Result<(), TestCaseError> {
+    match sent {
+        None => prop_assert_eq!(live, 0),
+        Some((upsert, Quality::Good)) => prop_assert_eq!(live, upsert.revision),
+        Some((upsert, Quality::Bad)) => prop_assert!(live < upsert.revision),
+    }
+    Ok(())
 }
 
 /// No version is ever served with the credential of another.

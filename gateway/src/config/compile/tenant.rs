@@ -1,0 +1,70 @@
+//! Tenants themselves, their policies, and what holds for all of them.
+
+use std::sync::Arc;
+
+use policy::Policy;
+use proto::{
+    access::v1::RateLimits,
+    id::TenantUid,
+    sync::v1::{DefaultsConfig, PolicyConfig, TenantConfig},
+};
+use url::Url;
+
+use super::{Fault, Reason, authenticators, fault, invalid, parsed, same};
+use crate::{config::snapshot::TenantSpec, limit::Limits};
+
+pub(super) fn tenant(uid: TenantUid, config: TenantConfig) -> Result<TenantSpec, Fault> {
+    same("uid", &config.uid, uid)?;
+    let slug = parsed("slug", &config.slug)?;
+    let canonical_origin = origin("canonical_origin", config.canonical_origin)?;
+    let aliases = config.alias_origins.into_iter();
+    let alias_origins = aliases
+        .map(|alias| origin("alias_origins", alias))
+        .collect::<Result<_, _>>()?;
+    // What browsers send as `Origin` is only compared, so it need not be an address we understand.
+    let visible = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    if !config.allowed_origins.iter().all(visible) {
+        return Err(invalid("allowed_origins"));
+    }
+    Ok(TenantSpec {
+        uid,
+        slug,
+        canonical_origin,
+        alias_origins,
+        allowed_origins: config.allowed_origins.into_iter().map(Into::into).collect(),
+        authenticators: authenticators(config.authenticators.as_ref())?.unwrap_or_default(),
+        limits: config.limits.as_ref().map(limits).transpose()?,
+    })
+}
+
+pub(super) fn policy(tenant: TenantUid, config: &PolicyConfig) -> Result<Arc<Policy>, Fault> {
+    same("tenant_uid", &config.tenant_uid, tenant)?;
+    let policy = config.policy.as_ref().ok_or_else(|| invalid("policy"))?;
+    let compiled = Policy::compile(policy).map_err(|faults| {
+        let first = faults.first().map_or("", |first| &*first.field);
+        fault(Reason::InvalidField, format!("policy.{first}"))
+    });
+    compiled.map(Arc::new)
+}
+
+pub(super) fn defaults(config: &DefaultsConfig) -> Result<Arc<Limits>, Fault> {
+    let limits = config.limits.as_ref().map(limits).transpose()?;
+    Ok(limits.unwrap_or_default())
+}
+
+fn limits(config: &RateLimits) -> Result<Arc<Limits>, Fault> {
+    let compiled = Limits::compile(config);
+    compiled
+        .map(Arc::new)
+        .map_err(|field| invalid(&format!("limits.{field}")))
+}
+
+/// `scheme://host[:port]` exactly as a browser would write it, so that texts can be compared.
+fn origin(field: &str, text: String) -> Result<Box<str>, Fault> {
+    let canonical = Url::parse(&text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+    });
+    canonical
+        .then(|| text.into_boxed_str())
+        .ok_or_else(|| invalid(field))
+}

@@ -220,6 +220,11 @@ impl Record {
             metrics.upstream_errors[error.kind() as usize].increment(1);
         }
         line::text(&mut self.line, "error", kind.label());
+        match error {
+            Error::Denied(denial) => line::text(&mut self.line, "policy.rule", denial.rule()),
+            Error::InsufficientScope(_) => line::text(&mut self.line, "policy.rule", "scope"),
+            _ => {}
+        }
         if let Some(code) = error.code() {
             line::field(&mut self.line, "jsonrpc.error_code");
             line::signed(&mut self.line, code.into());

@@ -6,10 +6,17 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER},
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{authn::Challenge, door::DoorError, upstream::UpstreamError};
+use mcp::era::Era;
+
+use crate::{
+    authn::Challenge,
+    door::DoorError,
+    policy::{self, Denial},
+    upstream::UpstreamError,
+};
 
 /// Why a request was not answered by its server.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +81,15 @@ pub enum Error {
     /// The lease ran out, or has not arrived.
     #[error("the server's credential is not usable at the moment")]
     CredentialUnavailable,
+    /// The credential is good for less than this: it lacks this scope (TK-13).
+    #[error("the credential lacks the scope {0}")]
+    InsufficientScope(Box<str>),
+    /// The policy says no.
+    #[error("the policy denies the call")]
+    Denied(Box<Denial>),
+    /// The cursor of a list was made for somebody or something else, or before the policy changed.
+    #[error("the cursor is not for this caller and list")]
+    InvalidCursor(Era),
     /// The principal has too many calls in flight.
     #[error("too many calls in flight")]
     TooManyCalls,
@@ -109,6 +125,8 @@ pub enum Kind {
     NotFound,
     /// No valid credential.
     Unauthenticated,
+    /// Not allowed by scopes or policy.
+    Denied,
     /// Another site's page.
     Origin,
     /// Not an acceptable MCP message.
@@ -123,11 +141,12 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unavailable,
         Self::Http,
         Self::NotFound,
         Self::Unauthenticated,
+        Self::Denied,
         Self::Origin,
         Self::Message,
         Self::Limit,
@@ -142,6 +161,7 @@ impl Kind {
             Self::Http => "http",
             Self::NotFound => "not_found",
             Self::Unauthenticated => "unauthenticated",
+            Self::Denied => "denied",
             Self::Origin => "origin",
             Self::Message => "message",
             Self::Limit => "limit",
@@ -161,7 +181,7 @@ impl Error {
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Refused(rejection) => Some(rejection.code()),
-            Self::Unauthenticated(_) | Self::Door(_) => None,
+            Self::Unauthenticated(_) | Self::InsufficientScope(_) | Self::Door(_) => None,
             other => Some(other.wire().code),
         }
     }
@@ -197,6 +217,8 @@ impl Error {
             Self::Refused(rejection) => rejection.body(),
             Self::Door(error) => error.body(),
             Self::Unauthenticated(challenge) => challenge.body(),
+            Self::InsufficientScope(_) => Bytes::from_static(INSUFFICIENT),
+            Self::Denied(denial) => denial.body(id),
             _ => json_rpc_error(id, wire.code, self.text()),
         }
     }
@@ -204,6 +226,13 @@ impl Error {
     fn write_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
         match self {
             Self::Unauthenticated(challenge) => challenge.write(headers),
+            Self::InsufficientScope(scope) => {
+                let text = format!(
+                    r#"Bearer realm="aldgate", error="insufficient_scope", scope="{scope}""#
+                );
+                let challenge = HeaderValue::try_from(text).expect("a scope is visible ASCII");
+                headers.insert(WWW_AUTHENTICATE, challenge);
+            }
             Self::MethodNotAllowed => {
                 headers.insert(ALLOW, METHODS);
             }
@@ -242,6 +271,17 @@ impl Error {
             Self::MethodNotAllowed => (K::Http, S::METHOD_NOT_ALLOWED),
             Self::ForeignOrigin => (K::Origin, S::FORBIDDEN),
             Self::Unauthenticated(_) => (K::Unauthenticated, S::UNAUTHORIZED),
+            Self::InsufficientScope(_) => (K::Denied, S::FORBIDDEN),
+            Self::Denied(_) => return wire(K::Denied, S::OK, policy::DENIED),
+            Self::InvalidCursor(era) => {
+                // Legacy clients read errors of JSON-RPC from a success only.
+                let status = if *era == Era::Modern {
+                    S::BAD_REQUEST
+                } else {
+                    S::OK
+                };
+                return wire(K::Message, status, -32602);
+            }
             Self::UnsupportedMediaType => (K::Http, S::UNSUPPORTED_MEDIA_TYPE),
             Self::NotAcceptable => (K::Http, S::NOT_ACCEPTABLE),
             Self::BodyTooLarge => (K::Limit, S::PAYLOAD_TOO_LARGE),
@@ -278,7 +318,12 @@ impl Error {
             Self::BodyTooSlow => "The body came too slowly",
             Self::BodyBroken(_) => "The body was cut off",
             // Their bodies have their own texts.
-            Self::Refused(_) | Self::Unauthenticated(_) | Self::Door(_) => "",
+            Self::Refused(_)
+            | Self::Unauthenticated(_)
+            | Self::InsufficientScope(_)
+            | Self::Denied(_)
+            | Self::Door(_) => "",
+            Self::InvalidCursor(_) => "Invalid cursor: list again from the start",
             Self::ServerQuarantined => {
                 "This server's configuration is faulty; its administrator must correct it"
             }
@@ -316,6 +361,9 @@ fn json_rpc_error(id: Option<&str>, code: i32, message: &'static str) -> Bytes {
         .into()
 }
 
+/// S4-51, TK-13.
+const INSUFFICIENT: &[u8] =
+    br#"{"error":"Insufficient permission","status":403,"type":"authorization_error"}"#;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE, OPTIONS");
 const SOON: HeaderValue = HeaderValue::from_static("1");

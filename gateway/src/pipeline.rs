@@ -121,10 +121,28 @@ async fn answer(
     let permit = policy::authorize(&target, caller, call, now, settings.lease_grace)?;
     let slot = limit::take(&permit, &settings.limits)?;
     let session = session::enter(&permit, now)?;
-    upstream::forward(&core.upstreams, permit, slot, session, &mut envelope.record).await
+    upstream::forward(
+        &core.upstreams,
+        permit,
+        slot,
+        session,
+        now,
+        &mut envelope.record,
+    )
+    .await
 }
 
 impl Core {
+    /// Ends streams whose callers would not be let in any more, for as long as it is polled.
+    pub(crate) async fn keep_checking(&self) {
+        loop {
+            tokio::time::sleep(CHECK).await;
+            if let Ok(snapshot) = self.snapshot() {
+                self.upstreams.streams().check(&snapshot, self.clock.now());
+            }
+        }
+    }
+
     fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
         self.config
             .borrow_mut()
@@ -145,3 +163,6 @@ impl Answer {
         }
     }
 }
+
+/// How soon a change of config reaches open streams; promised are 5 s (TK-12).
+const CHECK: Duration = Duration::from_millis(500);

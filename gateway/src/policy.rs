@@ -1,16 +1,26 @@
-//! May they: target, caller and call → [`Permit`]. Which servers a key opens is all there is to
-//! decide so far; it reads the parsed call, never a header.
+//! May they: target, caller and call → [`Permit`]. It reads the parsed call, never a header, and
+//! decides by names alone. What a caller may see of a list is decided by the same function.
+
+mod denial;
+mod rights;
+mod sight;
 
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+pub use self::{
+    denial::{CODE as DENIED, Denial},
+    sight::Sight,
+};
+
+use self::rights::{Asked, Rights, Verdict};
 use crate::{
     authn::Caller,
     config::{
         lease::Lease,
-        snapshot::{CredentialUse, Server, ServerSlot},
+        snapshot::{CredentialUse, EgressMode, Server, ServerSlot, Snapshot},
     },
     error::Error,
     read::Call,
@@ -19,13 +29,50 @@ use crate::{
 
 /// Leave to send one call to one server. Only [`authorize`] makes one, and sending takes it by value.
 pub struct Permit {
-    caller: Caller,
-    server: Arc<Server>,
-    lease: Option<Arc<Lease>>,
+    grant: Grant,
     call: Call,
 }
 
+/// Who was let in, where to, and with what; it outlives the call for the sake of the answer.
+pub struct Grant {
+    caller: Caller,
+    server: Arc<Server>,
+    lease: Option<Arc<Lease>>,
+}
+
 impl Permit {
+    /// Who is calling.
+    pub fn caller(&self) -> &Caller {
+        &self.grant.caller
+    }
+
+    /// What is called.
+    pub fn server(&self) -> &Arc<Server> {
+        &self.grant.server
+    }
+
+    /// What is to be done there.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// What may be presented there.
+    pub fn lease(&self) -> Option<&Arc<Lease>> {
+        self.grant.lease.as_ref()
+    }
+
+    /// Whether something at the server is kept from the caller.
+    pub fn is_restricted(&self) -> bool {
+        !self.grant.rights().are_whole()
+    }
+
+    /// Uses the permit up.
+    pub fn into_parts(self) -> (Grant, Call) {
+        (self.grant, self.call)
+    }
+}
+
+impl Grant {
     /// Who is calling.
     pub fn caller(&self) -> &Caller {
         &self.caller
@@ -36,24 +83,49 @@ impl Permit {
         &self.server
     }
 
-    /// What is to be done there.
-    pub fn call(&self) -> &Call {
-        &self.call
-    }
-
-    /// The credential that goes with it.
+    /// What may be presented there.
     pub fn lease(&self) -> Option<&Arc<Lease>> {
         self.lease.as_ref()
     }
 
-    /// Uses the permit up.
-    pub fn into_call(self) -> Call {
-        self.call
+    /// What the caller may see of the server's lists.
+    pub fn sight(&self, now: SystemTime) -> Sight {
+        Sight::new(self.caller.clone(), Arc::clone(&self.server), now)
+    }
+
+    fn rights(&self) -> Rights<'_> {
+        Rights::at(&self.caller, &self.server)
+    }
+
+    /// When the caller's credential stops working.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.caller.expires()
+    }
+
+    /// The same grant as of a later snapshot; none if the caller would not be let in any more.
+    pub fn renewed(&self, snapshot: &Snapshot, now: SystemTime) -> Option<Self> {
+        let caller = self.caller.renewed(snapshot, now)?;
+        let slot = caller.tenant().server_by_uid(self.server.uid)?;
+        let server = match slot {
+            ServerSlot::Serving(server) => server,
+            // No worse than it was.
+            ServerSlot::Quarantined(_) => &self.server,
+        };
+        let server = Arc::clone(server);
+        let allowed = matches!(
+            Rights::at(&caller, &server).verdict(&Asked::Anything),
+            Verdict::Allowed
+        );
+        (allowed && rights::reaches(&caller, server.slug.as_str())).then(|| Self {
+            caller,
+            server,
+            lease: self.lease.clone(),
+        })
     }
 }
 
-/// Decides. A server that does not exist and one that the key does not open are the same to the
-/// caller (TI-01).
+/// Decides. A server that does not exist, one that the credential does not open and one where the
+/// policy allows nothing are the same to the caller (TI-01).
 pub fn authorize(
     target: &Target,
     caller: Caller,
@@ -61,30 +133,43 @@ pub fn authorize(
     now: SystemTime,
     lease_grace: Duration,
 ) -> Result<Permit, Error> {
-    let slot = target
-        .server()
-        .and_then(|name| caller.tenant().server(name))
-        .ok_or(Error::UnknownServer)?;
-    let server = match slot {
-        ServerSlot::Serving(server) if caller.opens(server.uid) => Arc::clone(server),
-        ServerSlot::Quarantined(uid) if caller.opens(*uid) => return Err(Error::ServerQuarantined),
-        ServerSlot::Serving(_) | ServerSlot::Quarantined(_) => return Err(Error::UnknownServer),
+    let found = target.server().and_then(|name| {
+        let slot = caller.tenant().server(name)?;
+        (caller.opens(slot.uid()) && rights::reaches(&caller, name)).then_some(slot)
+    });
+    let server = match found.ok_or(Error::UnknownServer)? {
+        ServerSlot::Serving(server) => Arc::clone(server),
+        ServerSlot::Quarantined(_) => return Err(Error::ServerQuarantined),
     };
-    let lease = lease(&server, now, lease_grace)?;
-    Ok(Permit {
+    Rights::at(&caller, &server).check(&call)?;
+    let lease = lease(&caller, &server, now, lease_grace)?;
+    let grant = Grant {
         caller,
         server,
         lease,
-        call,
-    })
+    };
+    Ok(Permit { grant, call })
 }
 
-/// A server that wants a credential gets no call without it.
-fn lease(server: &Server, now: SystemTime, grace: Duration) -> Result<Option<Arc<Lease>>, Error> {
+/// What the call carries of ours; where it wants something, it does not go without.
+fn lease(
+    caller: &Caller,
+    server: &Server,
+    now: SystemTime,
+    grace: Duration,
+) -> Result<Option<Arc<Lease>>, Error> {
+    let token = caller.static_token().filter(|token| token.has_headers);
+    if server.egress != EgressMode::Shared && token.is_none() {
+        return Ok(None);
+    }
+    let suffices =
+        |lease: &Lease| token.is_none_or(|token| lease.token_headers(token.uid).is_some());
     match &server.credential {
-        CredentialUse::None => Ok(None),
-        CredentialUse::Attach(lease) if lease.usable(now, grace) => Ok(Some(Arc::clone(lease))),
-        CredentialUse::Attach(_) => Err(Error::CredentialUnavailable),
-        CredentialUse::Detached => Err(Error::CredentialDetached),
+        CredentialUse::None if token.is_none() => Ok(None),
+        CredentialUse::Attach(lease) if !lease.usable(now, grace) => {
+            Err(Error::CredentialUnavailable)
+        }
+        CredentialUse::Attach(lease) if suffices(lease) => Ok(Some(Arc::clone(lease))),
+        _ => Err(Error::CredentialDetached),
     }
 }

@@ -75,6 +75,7 @@ pub(crate) async fn run(door: Rc<Door>, listeners: Vec<tokio::net::TcpListener>)
     tokio::select! {
         () = Rc::clone(&core.log).keep_flushing() => {}
         () = core.upstreams.keep_tidy() => {}
+        () = core.keep_checking() => {}
         () = Rc::clone(&door.open).keep_sweeping() => {}
         () = door.shutdown.hard().cancelled_owned() => {}
         () = drain(&door) => {}

@@ -1,8 +1,9 @@
 //! Which conversation: the sealed session ids of the eras up to 2025-11-25. A session id holds what
 //! any node needs to continue, and opens only for the principal, server and tenant it was made for.
-//! It proves nothing about who is calling.
+//! It proves nothing about who is calling. Cursors of lists are sealed likewise, in every era.
 
 mod content;
+pub(crate) mod cursor;
 
 use std::{
     sync::Arc,
@@ -12,7 +13,8 @@ use std::{
 use http::{HeaderName, HeaderValue};
 use mcp::{
     era::{Era, LegacyVersion},
-    message::Kind,
+    list::List,
+    message::{Cursor, Kind},
 };
 use seal::session::{SessionBinding, kid_of};
 
@@ -25,9 +27,12 @@ use crate::{
 
 use content::Content;
 
-/// The conversation that a call belongs to. Only [`enter`] makes one.
+/// The conversation that a call belongs to, and where a list goes on. Only [`enter`] makes one.
 #[derive(Debug)]
-pub struct Session(State);
+pub struct Session {
+    state: State,
+    cursor: Option<Box<str>>,
+}
 
 #[derive(Debug)]
 enum State {
@@ -57,7 +62,7 @@ struct Conversation {
 impl Session {
     /// The server's own session id, if it gave one.
     pub fn upstream(&self) -> Option<&HeaderValue> {
-        match &self.0 {
+        match &self.state {
             State::Open(conversation) => conversation.upstream.as_ref(),
             State::Single | State::Opening(_) => None,
         }
@@ -65,20 +70,25 @@ impl Session {
 
     /// The version that was agreed on.
     pub fn version(&self) -> Option<LegacyVersion> {
-        match &self.0 {
+        match &self.state {
             State::Open(conversation) => conversation.version,
             State::Single | State::Opening(_) => None,
         }
     }
 
+    /// The server's own cursor, where the call goes on with a list.
+    pub fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
     /// Whether the call continues a session.
     pub fn is_open(&self) -> bool {
-        matches!(self.0, State::Open(_))
+        matches!(self.state, State::Open(_))
     }
 
     /// The session to be opened, if the call is to open one.
     pub fn into_opening(self) -> Option<Opening> {
-        match self.0 {
+        match self.state {
             State::Opening(opening) => Some(opening),
             State::Single | State::Open(_) => None,
         }
@@ -123,7 +133,27 @@ pub fn enter(permit: &Permit, now: SystemTime) -> Result<Session, Error> {
         (State::Single, Some(message)) if message.kind() == Kind::Response => {
             Err(message.refuse_response().into())
         }
-        _ => Ok(Session(state)),
+        _ => Ok(Session {
+            state,
+            cursor: going_on(permit, now)?,
+        }),
+    }
+}
+
+/// Opens the cursor of a call that asks for more of a list.
+fn going_on(permit: &Permit, now: SystemTime) -> Result<Option<Box<str>>, Error> {
+    let Operation::Post { message, era } = permit.call().operation() else {
+        return Ok(None);
+    };
+    let Some(list) = List::of(message.method()) else {
+        return Ok(None);
+    };
+    match message.cursor() {
+        Cursor::Start => Ok(None),
+        Cursor::Malformed => Err(Error::InvalidCursor(*era)),
+        Cursor::At(sealed) => cursor::open(permit.caller(), permit.server(), list, &sealed, now)
+            .map(Some)
+            .ok_or(Error::InvalidCursor(*era)),
     }
 }
 

@@ -9,31 +9,39 @@ mod pool;
 mod relay;
 mod request;
 mod response;
+mod screen;
+mod streams;
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use egress::Dialer;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use mcp::reply::Reply;
 use runtime::shutdown::Tasks;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use error::{UpstreamError, UpstreamKind};
 pub use relay::{Relay, RelayError};
+pub use streams::Streams;
 
 use self::{
     pool::{Lent, Pool},
-    response::Plan,
+    response::{Plan, Screening},
+    screen::Screen,
 };
 use crate::{
     access::Record,
     error::Error,
     limit::Slot,
     metrics::Metrics,
-    policy::Permit,
+    policy::{Grant, Permit},
     read::Operation,
     session::{SESSION_ID, Session},
 };
@@ -79,6 +87,7 @@ pub struct Upstreams {
     settings: UpstreamSettings,
     dialer: Dialer,
     pool: Rc<Pool>,
+    streams: Rc<Streams>,
     tasks: Tasks,
     drain: CancellationToken,
     metrics: Rc<Metrics>,
@@ -109,20 +118,20 @@ pub async fn forward(
     permit: Permit,
     slot: Slot,
     session: Session,
+    now: SystemTime,
     record: &mut Record,
 ) -> Result<Answer, Error> {
     let first_byte = upstreams.first_byte(&permit);
     let mut traits = response::Traits::of(&permit, &session);
-    let server = permit.server().clone();
     let key = pool::Key::of(&permit);
-    let request = request::build(permit, &session)?;
-    let sending = upstreams.send(key, &server.endpoint.origin, request);
+    let (grant, request) = request::build(permit, &session)?;
+    let sending = upstreams.send(key, &grant.server().endpoint.origin, request);
     let (head, lent) = timeout(first_byte, sending)
         .await
         .map_err(|_| UpstreamError::FirstByte)??;
     record.upstream(head.status());
     traits.opening = session.into_opening();
-    let response = upstreams.answer(head, lent, &traits).await?;
+    let response = upstreams.answer(head, lent, &traits, grant, now).await?;
     Ok(Answer {
         response,
         slot: Some(slot),
@@ -143,10 +152,16 @@ impl Upstreams {
             settings,
             dialer,
             pool,
+            streams: Rc::default(),
             tasks,
             drain,
             metrics,
         }
+    }
+
+    /// The event streams that are open.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// Closes connections that nobody used in time, for as long as it is polled.
@@ -202,6 +217,8 @@ impl Upstreams {
         head: Response<Incoming>,
         lent: Lent,
         traits: &response::Traits,
+        grant: Grant,
+        now: SystemTime,
     ) -> Result<Response<Content>, Error> {
         let (parts, body) = head.into_parts();
         let plan = response::plan(&parts, response::Presence::of(&body, traits))?;
@@ -213,34 +230,44 @@ impl Upstreams {
             long_lived: traits.long_lived,
             drain: &self.drain,
         };
+        let expected = traits.screening.expected();
+        let sight = (traits.screening != Screening::Off).then(|| grant.sight(now));
         let content = match plan {
             Plan::Empty => {
                 lent.give_back_unless_busy(&body);
                 Content::Empty
             }
             Plan::Failure => {
-                return response::failure(parts.status, body, lent, traits, &self.settings)
-                    .await
-                    .map(|bytes| reply.map(|()| Content::Whole(bytes)));
+                let failure =
+                    response::failure(parts.status, body, lent, traits, &self.settings).await?;
+                let bytes = response::screen(failure, expected, sight.as_ref())?;
+                return Ok(reply.map(|()| Content::Whole(bytes)));
             }
             Plan::Json | Plan::Events if traits.opening.is_some() => {
                 let (content, session) =
-                    handshake::relay(plan, session_id, body, lent, traits, limits).await?;
+                    handshake::relay(plan, session_id, body, lent, traits, limits, || {
+                        self.streams.enter(grant)
+                    })
+                    .await?;
                 if let Some(session) = session {
                     reply.headers_mut().insert(SESSION_ID, session);
                 }
                 content
             }
-            Plan::Json if close_delimited => {
+            Plan::Json if close_delimited || sight.is_some() => {
                 let bytes =
                     collect::all(body, lent, self.settings.json_bytes, self.settings.total).await?;
-                let reply =
-                    mcp::reply::Reply::read(&bytes).map_err(|_| UpstreamError::NotJsonRpc)?;
-                Content::Whole(reply.into_bytes())
+                let reply = Reply::read_within(&bytes, &mcp::list::LIMITS)
+                    .map_err(|_| UpstreamError::NotJsonRpc)?;
+                Content::Whole(response::screen(reply, expected, sight.as_ref())?)
             }
             Plan::Json => Content::Relayed(Box::new(Relay::json(body, lent, limits)?)),
             Plan::Events => {
-                Content::Relayed(Box::new(Relay::events(body, lent, limits, Vec::new())?))
+                let limit = self.settings.event_bytes;
+                let screen = sight.map(|sight| Screen::new(limit, expected, sight));
+                let watch = self.streams.enter(grant);
+                let relay = Relay::events(body, lent, limits, watch);
+                Content::Relayed(Box::new(relay.screened(screen)))
             }
         };
         Ok(reply.map(|()| content))

@@ -262,6 +262,18 @@ impl Caller {
         }
     }
 
+    /// When the credential stops working; none means not by itself.
+    pub fn expires(&self) -> Option<SystemTime> {
+        match &self.credential {
+            Credential::Key(key, sha256) => {
+                let secret = self.tenant.secret(sha256).and_then(|secret| secret.expires);
+                [secret, key.expires].into_iter().flatten().min()
+            }
+            Credential::Static(token, ..) => token.expires,
+            Credential::Person(person) => person.expires,
+        }
+    }
+
     /// Whether the credential would still be accepted at the same server.
     pub fn still_valid(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
         self.renewed(snapshot, now).is_some()

@@ -12,6 +12,7 @@ use super::{
     pool::Lent,
     relay::Limits,
     response::{Plan, Traits},
+    streams::Watch,
 };
 
 /// The content for the client and its session id; no session where the server refused.
@@ -22,6 +23,7 @@ pub(super) async fn relay(
     lent: Lent,
     traits: &Traits,
     limits: Limits<'_>,
+    watch: impl FnOnce() -> Watch,
 ) -> Result<(Content, Option<HeaderValue>), UpstreamError> {
     let settings = limits.settings;
     let (content, reply) = if plan == Plan::Events {
@@ -29,7 +31,7 @@ pub(super) async fn relay(
         let (seen, reply) = timeout(settings.first_byte, reading)
             .await
             .map_err(|_| UpstreamError::FirstByte)??;
-        let relay = Relay::events(body, lent, limits, seen)?;
+        let relay = Relay::events(body, lent, limits, watch()).after(seen)?;
         (Content::Relayed(Box::new(relay)), reply)
     } else {
         let bytes = collect::all(body, lent, settings.json_bytes, settings.total).await?;

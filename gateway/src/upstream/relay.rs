@@ -16,7 +16,7 @@ use mcp::sse::{Framer, Position};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::{UpstreamError, UpstreamSettings, pool::Lent};
+use super::{UpstreamError, UpstreamSettings, pool::Lent, screen::Screen, streams::Watch};
 
 /// Why an answer broke off.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,12 @@ pub enum RelayError {
     /// It did not end in time.
     #[error("the server's answer did not end in time")]
     Total,
+    /// A list in it cannot be passed on.
+    #[error("screening the server's stream")]
+    Unlisted(#[source] mcp::list::Unlisted),
+    /// The caller would not be let in any more.
+    #[error("the caller is not let in any more")]
+    Revoked,
 }
 
 /// What bounds an answer.
@@ -73,6 +79,10 @@ struct Events {
     idle: Option<Duration>,
     spoken: Instant,
     keep_alive: Duration,
+    /// Cuts lists down on the way.
+    screen: Option<Box<Screen>>,
+    /// Ends the stream when its caller would not be let in any more.
+    watch: Watch,
     /// Ends the stream between two events when the node drains.
     drain: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
@@ -97,28 +107,22 @@ impl Relay {
         })
     }
 
-    /// Relays an event stream, of which `seen` has been read already.
-    pub(super) fn events(
-        body: Incoming,
-        lent: Lent,
-        limits: Limits<'_>,
-        seen: Vec<Bytes>,
-    ) -> Result<Self, UpstreamError> {
+    /// Relays an event stream.
+    pub(super) fn events(body: Incoming, lent: Lent, limits: Limits<'_>, watch: Watch) -> Self {
         let settings = limits.settings;
         let now = Instant::now();
-        let mut framer = Framer::new(settings.event_bytes);
-        for chunk in &seen {
-            framer.feed(chunk).map_err(|_| UpstreamError::TooLarge)?;
-        }
+        let framer = Framer::new(settings.event_bytes);
         let drain = limits
             .long_lived
             .then(|| Box::pin(limits.drain.clone().cancelled_owned()));
-        Ok(Self {
+        Self {
             body,
             lent: Some(lent),
             form: Form::Events(Box::new(Events {
                 framer,
-                seen: seen.into(),
+                seen: VecDeque::new(),
+                screen: None,
+                watch,
                 heard: now,
                 idle: (!limits.long_lived).then_some(settings.idle),
                 spoken: now,
@@ -127,7 +131,27 @@ impl Relay {
             })),
             end: (!limits.long_lived).then(|| now + settings.total),
             alarm: None,
-        })
+        }
+    }
+
+    /// After what has been read of the stream already.
+    pub(super) fn after(mut self, seen: Vec<Bytes>) -> Result<Self, UpstreamError> {
+        if let Form::Events(events) = &mut self.form {
+            for chunk in &seen {
+                let fed = events.framer.feed(chunk);
+                fed.map_err(|_| UpstreamError::TooLarge)?;
+            }
+            events.seen = seen.into();
+        }
+        Ok(self)
+    }
+
+    /// With lists in the stream cut down.
+    pub(super) fn screened(mut self, screen: Option<Screen>) -> Self {
+        if let Form::Events(events) = &mut self.form {
+            events.screen = screen.map(Box::new);
+        }
+        self
     }
 
     /// The next chunk of the server's, if there is one.
@@ -145,8 +169,10 @@ impl Relay {
                 }
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
-                        let checked = self.form.check(&chunk).map(|()| chunk);
-                        return Poll::Ready(Some(checked));
+                        match self.form.pass(chunk) {
+                            Ok(chunk) if chunk.is_empty() => {}
+                            passed => return Poll::Ready(Some(passed)),
+                        }
                     }
                 }
                 Poll::Ready(None) if self.form.may_end() => return Poll::Ready(None),
@@ -204,6 +230,13 @@ impl Body for Relay {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         let this = &mut *self;
+        if let Form::Events(events) = &this.form
+            && events.watch.poll_over(cx)
+        {
+            let clean = events.idle.is_none() && this.form.may_end();
+            this.finish(false);
+            return Poll::Ready((!clean).then_some(Err(RelayError::Revoked)));
+        }
         let from_server = this.poll_chunk(cx);
         match from_server {
             Poll::Ready(Some(Ok(chunk))) => {
@@ -250,7 +283,8 @@ impl Body for Relay {
 }
 
 impl Form {
-    fn check(&mut self, chunk: &Bytes) -> Result<(), RelayError> {
+    /// What the client gets of a chunk.
+    fn pass(&mut self, chunk: Bytes) -> Result<Bytes, RelayError> {
         match self {
             Self::Json { room } => {
                 *room = room.checked_sub(chunk.len()).ok_or(RelayError::TooLarge)?;
@@ -258,13 +292,20 @@ impl Form {
             Self::Events(events) => {
                 events
                     .framer
-                    .feed(chunk)
+                    .feed(&chunk)
                     .map_err(|_| RelayError::TooLarge)?;
                 events.heard = Instant::now();
-                events.spoken = events.heard;
+                let passed = match &mut events.screen {
+                    Some(screen) => screen.feed(&chunk)?,
+                    None => chunk,
+                };
+                if !passed.is_empty() {
+                    events.spoken = events.heard;
+                }
+                return Ok(passed);
             }
         }
-        Ok(())
+        Ok(chunk)
     }
 
     fn may_end(&self) -> bool {

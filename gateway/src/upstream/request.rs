@@ -14,26 +14,28 @@ use mcp::{
 
 use super::{UpstreamError, credential};
 use crate::{
-    policy::Permit,
+    policy::{Grant, Permit},
     read::Operation,
     session::{SESSION_ID, Session},
 };
 
-/// Uses the permit up.
+/// Uses the permit up; what it granted outlives it.
 pub(super) fn build(
     permit: Permit,
     session: &Session,
-) -> Result<Request<Full<Bytes>>, UpstreamError> {
+) -> Result<(Grant, Request<Full<Bytes>>), UpstreamError> {
+    let (grant, call) = permit.into_parts();
     let mut headers = HeaderMap::with_capacity(12);
-    let origin = &permit.server().endpoint.origin;
+    // First, so that nothing of it can stand where what follows does.
+    credential::attach(&grant, &mut headers)?;
+    let endpoint = &grant.server().endpoint;
     headers.insert(
         HOST,
-        HeaderValue::try_from(origin.authority()).expect("an authority is ASCII"),
+        HeaderValue::try_from(endpoint.origin.authority()).expect("an authority is ASCII"),
     );
-    let target = permit.server().endpoint.path_and_query.clone();
-    credential::attach(&permit, &mut headers)?;
+    let target = endpoint.path_and_query.clone();
 
-    let (operation, client, accepts) = permit.into_call().into_parts();
+    let (operation, client, accepts) = call.into_parts();
     headers.insert(ACCEPT, accepts.header());
     copy_trace(&client, &mut headers);
     let (method, body) = match operation {
@@ -43,6 +45,10 @@ pub(super) fn build(
             if era != Era::Modern {
                 continue_session(session, &mut headers);
             }
+            let message = match session.cursor() {
+                Some(cursor) => message.with_cursor(cursor),
+                None => message,
+            };
             (Method::POST, message.into_bytes())
         }
         Operation::Listen => {
@@ -65,7 +71,7 @@ pub(super) fn build(
     *request.method_mut() = method;
     *request.uri_mut() = target.into();
     *request.headers_mut() = headers;
-    Ok(request)
+    Ok((grant, request))
 }
 
 /// The session headers of the eras up to 2025-11-25. Where the client does not say the version, the
@@ -123,7 +129,7 @@ fn copy(names: &[HeaderName], client: &HeaderMap, headers: &mut HeaderMap) {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 

@@ -9,11 +9,18 @@ use http::{
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
+use mcp::{
+    list::{self, List, Unlisted},
+    reply::Reply,
+};
 
-use super::{PASSING, UpstreamError, UpstreamSettings, collect, pool::Lent};
+use super::{
+    PASSING, UpstreamError, UpstreamSettings, collect, pool::Lent, request::LAST_EVENT_ID,
+};
 use crate::{
     error::Error,
-    policy::Permit,
+    policy::{Permit, Sight},
+    read::Call,
     session::{Opening, Session},
 };
 
@@ -23,15 +30,51 @@ pub(super) struct Traits {
     pub(super) in_session: bool,
     pub(super) expects_message: bool,
     pub(super) opening: Option<Opening>,
+    pub(super) screening: Screening,
+}
+
+/// Which lists an answer may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Screening {
+    /// None.
+    Off,
+    /// The one that was asked for.
+    List(List),
+    /// Any: the call was made before.
+    Any,
+}
+
+impl Screening {
+    fn of(call: &Call, permit: &Permit) -> Self {
+        match call.message() {
+            Some(message) => List::of(message.method()).map_or(Self::Off, Self::List),
+            // A resumed stream brings answers to what was asked before, and a server that is not quite
+            // right may bring them on any.
+            None if permit.is_restricted() || call.headers().contains_key(LAST_EVENT_ID) => {
+                Self::Any
+            }
+            None => Self::Off,
+        }
+    }
+
+    /// The list that the answer must be, if any.
+    pub(super) fn expected(self) -> Option<List> {
+        match self {
+            Self::List(list) => Some(list),
+            Self::Off | Self::Any => None,
+        }
+    }
 }
 
 impl Traits {
     pub(super) fn of(permit: &Permit, session: &Session) -> Self {
+        let call = permit.call();
         Self {
-            long_lived: permit.call().is_long_lived(),
+            long_lived: call.is_long_lived(),
             in_session: session.is_open(),
-            expects_message: permit.call().expects_message(),
+            expects_message: call.expects_message(),
             opening: None,
+            screening: Screening::of(call, permit),
         }
     }
 }
@@ -131,16 +174,29 @@ pub(super) async fn failure(
     lent: Lent,
     traits: &Traits,
     settings: &UpstreamSettings,
-) -> Result<Bytes, Error> {
+) -> Result<Reply, Error> {
     let collected = collect::all(body, lent, FAILURE_BYTES, settings.first_byte).await;
-    let reply = collected
-        .ok()
-        .and_then(|bytes| mcp::reply::Reply::read(&bytes).ok());
+    let reply = collected.ok().and_then(|bytes| Reply::read(&bytes).ok());
     match reply {
-        Some(reply) => Ok(reply.into_bytes()),
+        Some(reply) => Ok(reply),
         None if status == StatusCode::NOT_FOUND && traits.in_session => Err(Error::UnknownSession),
         None => Err(UpstreamError::Bare(status).into()),
     }
+}
+
+/// What of an answer the client may have; all of it where nothing is kept from anybody.
+pub(super) fn screen(
+    reply: Reply,
+    list: Option<List>,
+    sight: Option<&Sight>,
+) -> Result<Bytes, Error> {
+    let Some(sight) = sight else {
+        return Ok(reply.into_bytes());
+    };
+    list::rewrite(&reply, list, sight).map_err(|error| match error {
+        Unlisted::Malformed => UpstreamError::NotJsonRpc.into(),
+        Unlisted::Unsealed => Error::SessionsUnavailable,
+    })
 }
 
 /// Whether the end of the body is the end of the connection, which a broken connection has too.

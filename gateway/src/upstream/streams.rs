@@ -1,0 +1,111 @@
+//! A core's open event streams, so that they end when their callers would not be let in any more
+//! (TK-12, TK-16). While config does not change, a round only looks at the clock.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Waker},
+    time::SystemTime,
+};
+
+use crate::{config::snapshot::Snapshot, policy::Grant};
+
+/// The streams of one core.
+#[derive(Default)]
+pub struct Streams {
+    open: RefCell<HashMap<u64, Rc<Entry>>>,
+    count: Cell<u64>,
+    /// What every stream but the new ones was checked against.
+    checked: RefCell<Option<Arc<Snapshot>>>,
+}
+
+struct Entry {
+    grant: Grant,
+    expires: Cell<Option<SystemTime>>,
+    /// Not checked yet: its caller may have been let in by an older snapshot.
+    fresh: Cell<bool>,
+    over: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// One stream's place among the open ones; dropping it gives the place up.
+pub(super) struct Watch {
+    streams: Rc<Streams>,
+    number: u64,
+    entry: Rc<Entry>,
+}
+
+impl Streams {
+    /// A place for a new stream.
+    pub(super) fn enter(self: &Rc<Self>, grant: Grant) -> Watch {
+        let entry = Rc::new(Entry {
+            expires: Cell::new(grant.expires()),
+            grant,
+            fresh: Cell::new(true),
+            over: Cell::new(false),
+            waker: RefCell::default(),
+        });
+        let number = self.count.get();
+        self.count.set(number + 1);
+        self.open.borrow_mut().insert(number, Rc::clone(&entry));
+        Watch {
+            streams: Rc::clone(self),
+            number,
+            entry,
+        }
+    }
+
+    /// Ends the streams whose callers this snapshot and time would not let in.
+    pub fn check(&self, snapshot: &Arc<Snapshot>, now: SystemTime) {
+        let mut checked = self.checked.borrow_mut();
+        let changed = !checked
+            .as_ref()
+            .is_some_and(|checked| Arc::ptr_eq(checked, snapshot));
+        if changed {
+            *checked = Some(Arc::clone(snapshot));
+        }
+        for entry in self.open.borrow().values() {
+            let fresh = entry.fresh.replace(false);
+            let expired = entry.expires.get().is_some_and(|expires| expires <= now);
+            if changed || fresh || expired {
+                entry.check(snapshot, now);
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn check(&self, snapshot: &Snapshot, now: SystemTime) {
+        if let Some(renewed) = self.grant.renewed(snapshot, now) {
+            self.expires.set(renewed.expires());
+            return;
+        }
+        self.over.set(true);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Watch {
+    /// Whether the stream must end. The task is woken when that changes.
+    pub(super) fn poll_over(&self, cx: &Context<'_>) -> bool {
+        if self.entry.over.get() {
+            return true;
+        }
+        let mut waker = self.entry.waker.borrow_mut();
+        let known = waker.as_ref();
+        if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+        false
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.streams.open.borrow_mut().remove(&self.number);
+    }
+}

@@ -105,7 +105,7 @@ const CONNECTION: &str = "Connection";
 const AFTER_HELP: &str = "\
 Exit codes:
   0  done
-  1  failed
+  1  failed; `acl check`: denied
   2  the command line is wrong; the message names the flag to mend
   3  cancelled, or --wait timed out (the change is made all the same)
   4  the admin token is missing, unknown or may not do this
@@ -167,6 +167,20 @@ mod tests {
             "aldgate -o yaml node list",
             "aldgate revision get head",
             "aldgate token create --role viewer --tenant acme",
+            "aldgate server create files --tenant acme --file server.yaml --no-primary-key",
+            "aldgate server update files --tenant acme --egress-mode passthrough --authenticators-file F",
+            "aldgate tenant authenticators set acme --file F",
+            "aldgate key create ci --tenant acme --server files --scope files:read --lifespan 7d",
+            "aldgate key update ci --tenant acme --all-scopes",
+            "aldgate key rotate ci --tenant acme --overlap 24h",
+            "aldgate static-token create alice --tenant acme --server files --type bearer --generate --lifespan 30d --role dev --passthrough",
+            "aldgate static-token create bob --tenant acme --server files --type basic --user bob --password-file F --lifespan 7d",
+            "aldgate client-config --tenant acme --server files --static-token alice --value-file F",
+            "aldgate acl set --tenant acme --file policy.yaml",
+            "aldgate acl check --tenant acme --server files --role dev --all-tools --access read --file trial.yaml",
+            "aldgate acl classify --tenant acme --server files --tools-file F",
+            "aldgate limits set --limit tenant=100/s --limit principal=10/s:20",
+            "aldgate limits reset --tenant acme",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

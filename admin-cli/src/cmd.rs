@@ -1,11 +1,14 @@
 //! Dispatch: one file per noun or verb, each with its arguments, the request that they make, and what
 //! is printed of the answer.
 
+mod acl;
 mod client_config;
 mod key;
+mod limits;
 mod node;
 mod revision;
 mod server;
+mod static_token;
 mod status;
 mod tenant;
 mod token;
@@ -28,6 +31,15 @@ pub(crate) enum Command {
     /// Keys: the API keys that clients present
     #[command(subcommand)]
     Key(key::Verb),
+    /// Static tokens: credentials that clients present to one server, pasted or made here
+    #[command(subcommand)]
+    StaticToken(static_token::Verb),
+    /// Access: the policy of a tenant, and what it says of a call
+    #[command(subcommand)]
+    Acl(acl::Verb),
+    /// Limits: how many calls per time
+    #[command(subcommand)]
+    Limits(limits::Verb),
     /// Nodes: the gateway processes and the config that each runs
     #[command(subcommand)]
     Node(node::Verb),
@@ -52,6 +64,9 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Command::Tenant(verb) => tenant::run(verb, &session, printer).await,
         Command::Server(verb) => server::run(verb, &session, printer).await,
         Command::Key(verb) => key::run(verb, &session, printer).await,
+        Command::StaticToken(verb) => static_token::run(verb, &session, printer).await,
+        Command::Acl(verb) => acl::run(verb, &session, printer).await,
+        Command::Limits(verb) => limits::run(verb, &session, printer).await,
         Command::Node(verb) => node::run(verb, &session, printer).await,
         Command::Revision(verb) => revision::run(verb, &session, printer).await,
         Command::Token(verb) => token::run(verb, &session, printer).await,

@@ -4,8 +4,11 @@
 use std::{fs, path::Path, time::Duration};
 
 use proto::admin::v1::{
-    key_service_client::KeyServiceClient, node_service_client::NodeServiceClient,
-    revision_service_client::RevisionServiceClient, server_service_client::ServerServiceClient,
+    access_service_client::AccessServiceClient, hint_service_client::HintServiceClient,
+    key_service_client::KeyServiceClient, limit_service_client::LimitServiceClient,
+    node_service_client::NodeServiceClient, revision_service_client::RevisionServiceClient,
+    server_service_client::ServerServiceClient,
+    static_token_service_client::StaticTokenServiceClient,
     tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
 };
 use runtime::settings::Source;
@@ -62,6 +65,23 @@ impl Session {
 
     pub(crate) fn keys(&self) -> KeyServiceClient<Service> {
         KeyServiceClient::new(self.service.clone())
+    }
+
+    pub(crate) fn static_tokens(&self) -> StaticTokenServiceClient<Service> {
+        StaticTokenServiceClient::new(self.service.clone())
+            .max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn access(&self) -> AccessServiceClient<Service> {
+        AccessServiceClient::new(self.service.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn limits(&self) -> LimitServiceClient<Service> {
+        LimitServiceClient::new(self.service.clone())
+    }
+
+    pub(crate) fn hints(&self) -> HintServiceClient<Service> {
+        HintServiceClient::new(self.service.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<Service> {

@@ -54,6 +54,9 @@ pub(crate) enum Failure {
     /// The answer could not be printed.
     #[error("cannot write to stdout")]
     Output(#[source] io::Error),
+    /// What `acl check` was asked about is denied, which the data says.
+    #[error("denied")]
+    Denied,
 }
 
 /// What the process exits with. Stable; `--help` and the README list them.
@@ -76,7 +79,7 @@ impl Failure {
             Self::Call(status) => exit_of(status.code()),
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::WaitTimedOut(_) | Self::Cancelled => Exit::Cancelled,
-            Self::Rejected(_) | Self::Output(_) => Exit::Failed,
+            Self::Rejected(_) | Self::Output(_) | Self::Denied => Exit::Failed,
         }
     }
 
@@ -121,7 +124,8 @@ impl Failure {
             | Self::Settings(_)
             | Self::NoToken
             | Self::Cancelled
-            | Self::Output(_) => None,
+            | Self::Output(_)
+            | Self::Denied => None,
         }
     }
 }

@@ -27,8 +27,21 @@ pub(crate) fn text(flag: &'static str, path: &Path) -> Result<String, Failure> {
     read(flag, path, LONGEST_TEXT)
 }
 
-/// Whether the path means stdin.
-pub(crate) fn is_stdin(path: &Path) -> bool {
+/// Refuses stdin for more than one value: whichever is read first would take all of it.
+pub(crate) fn stdin_once(files: &[(&'static str, Option<&Path>)]) -> Result<(), Failure> {
+    let mut readers = files
+        .iter()
+        .filter(|(_, path)| path.is_some_and(is_stdin))
+        .map(|(flag, _)| flag);
+    match (readers.next(), readers.next()) {
+        (Some(first), Some(second)) => Err(Failure::Usage(format!(
+            "{first}: stdin is already read for {second}; use a file"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -64,7 +77,8 @@ fn cut_line_end(text: &mut String) {
     }
 }
 
-fn shown(path: &Path) -> String {
+/// The path as people read it.
+pub(crate) fn shown(path: &Path) -> String {
     if is_stdin(path) {
         "stdin".into()
     } else {

@@ -12,6 +12,9 @@ mod connect;
 /// Values too long or too secret for the command line.
 mod input;
 
+/// Files that operators write, read strictly.
+mod operator_file;
+
 /// Lists that come in pages.
 mod page;
 

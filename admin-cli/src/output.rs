@@ -8,12 +8,12 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-pub(crate) use document::Proto;
-pub(crate) use resource::{Resource, node_state, reject_line, slug};
+pub(crate) use document::{POOL, Proto, written};
+pub(crate) use resource::{Resource, Shown, node_state, reject_line, slug};
 
 use self::document::List;
 
-use crate::{args::Format, failure::Failure};
+use crate::{args::Format, failure::Failure, operator_file::Written};
 
 /// Prints in one format.
 pub(crate) struct Printer {
@@ -27,7 +27,7 @@ impl Printer {
     }
 
     /// One resource.
-    pub(crate) fn one<T: Resource>(&self, resource: &T) -> Result<(), Failure> {
+    pub(crate) fn one<T: Shown>(&self, resource: &T) -> Result<(), Failure> {
         self.facts(&Proto(resource), &resource.facts())
     }
 
@@ -37,6 +37,19 @@ impl Printer {
             Format::Table => table::of_rows(T::COLUMNS, resources.iter().map(Resource::cells)),
             Format::Json | Format::Yaml => self.data(&List(resources)),
         })
+    }
+
+    /// A message; for people, what an operator would write into a file to get the part of it that
+    /// they may change.
+    pub(crate) fn written<T: Shown, M: Written>(
+        &self,
+        whole: &T,
+        part: Option<&M>,
+    ) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => out(&part.map(written).unwrap_or_default()),
+            Format::Json | Format::Yaml => out(&self.data(&Proto(whole))),
+        }
     }
 
     /// A document, and what people read of it.
@@ -99,6 +112,10 @@ impl Printer {
 
     /// Why the command failed, with all its causes and what to do.
     pub(crate) fn failure(&self, failure: &Failure) {
+        // What was denied and why is the data that was asked for.
+        if matches!(failure, Failure::Denied) {
+            return;
+        }
         let mut text = format!("error: {failure}");
         let mut cause = std::error::Error::source(failure);
         while let Some(error) = cause {

@@ -1,5 +1,7 @@
 //! `aldgate tenant`.
 
+mod authenticators;
+
 use clap::{Args, Subcommand};
 use proto::{
     admin::v1::{
@@ -35,6 +37,9 @@ pub(crate) enum Verb {
     Update(UpdateArgs),
     /// Delete a tenant with all it owns
     Delete(DeleteArgs),
+    /// How callers prove who they are, at servers that do not say
+    #[command(subcommand)]
+    Authenticators(authenticators::Verb),
 }
 
 /// What a new tenant is like.
@@ -159,6 +164,7 @@ pub(super) async fn run(verb: Verb, session: &Session, printer: &Printer) -> Res
             // The tenant is gone, so nothing can be waited for in its name.
             wait_if_asked(&args.wait, session, printer, answer.revision, "").await
         }
+        Verb::Authenticators(verb) => authenticators::run(verb, session, printer).await,
     }
 }
 

@@ -1,12 +1,26 @@
 //! From a field of the API to the flag that sets it, so that an error names what to mend on the
 //! command line.
 
-/// The flag for a field path such as `server.url` or `key.servers[1]`; the path itself, if none sets it.
+/// The flag for a field path such as `server.url` or `key.servers[1]`; of what an operator's file holds,
+/// the path in the file; the path itself, if no flag sets it.
 pub(super) fn of(field: &str) -> &str {
-    let last = field.rsplit('.').next().unwrap_or(field);
-    let last = last.split('[').next().unwrap_or(last);
-    match last {
-        "tenant_id" | "server_id" | "key_id" | "name" => "NAME",
+    if let Some(inside) = in_file(field) {
+        return inside;
+    }
+    let mut segments = field.rsplit('.');
+    let last = bare(segments.next().unwrap_or(field));
+    match (segments.next().map(bare), last) {
+        (Some("input"), "value") => "--value-file",
+        (Some("basic"), "user") => "--user",
+        (Some("basic"), "password") => "--password-file",
+        (Some("headers"), _) | (_, "headers") => "--headers-file",
+        _ => of_name(last).unwrap_or(field),
+    }
+}
+
+fn of_name(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "tenant_id" | "server_id" | "key_id" | "static_token_id" | "name" => "NAME",
         "parent" | "tenant" => "--tenant",
         "display_name" => "--display-name",
         "description" => "--description",
@@ -22,16 +36,49 @@ pub(super) fn of(field: &str) -> &str {
         "scheme" | "credential" => "--auth-scheme",
         "header_name" => "--auth-header-name",
         "value" => "--auth-credential-file",
+        "egress_mode" => "--egress-mode",
+        "omit_primary_key" => "--no-primary-key",
         // keys
-        "servers" => "--server",
+        "servers" | "server" => "--server",
         "all_servers" => "--all-servers",
+        "scopes" => "--scope",
         "disabled" => "--disable",
         "lifespan" => "--lifespan",
+        "overlap" => "--overlap",
+        // static tokens
+        "type" => "--type",
+        "subject" => "--subject",
+        "passthrough" => "--passthrough",
+        "input" => "--value-file",
+        "generate" => "--generate",
+        // access and limits
+        "authenticators" => "--authenticators-file",
+        "policy" => "--file",
+        "access" => "--access",
+        "limits" | "dimension" | "tokens" | "per" | "burst" => "--limit",
+        "groups" => "--group",
+        "key" => "--key",
         // tokens and revisions
-        "role" => "--role",
+        "role" | "roles" => "--role",
         "revision" => "--revision",
-        _ => field,
+        _ => return None,
+    })
+}
+
+/// What follows `authenticators` or the policy in a path.
+fn in_file(field: &str) -> Option<&str> {
+    let after = |mark: &str| Some(field.split_once(mark)?.1);
+    if let Some(at) = field.find("authenticators.") {
+        return Some(&field[at..]);
     }
+    after("policy.policy.")
+        .or_else(|| field.strip_prefix("policy."))
+        .filter(|inside| !["name", "etag", "policy"].contains(inside))
+}
+
+/// A segment without its index.
+fn bare(segment: &str) -> &str {
+    segment.split('[').next().unwrap_or(segment)
 }
 
 #[cfg(test)]
@@ -46,7 +93,27 @@ mod tests {
         assert_eq!(of("key.servers[3]"), "--server");
         assert_eq!(of("credential.value"), "--auth-credential-file");
         assert_eq!(of("tenant.name"), "NAME");
+        assert_eq!(of("static_token.headers[0].name"), "--headers-file");
+        assert_eq!(of("input.value"), "--value-file");
+        assert_eq!(of("input.basic.password"), "--password-file");
+        assert_eq!(of("static_token.roles[1]"), "--role");
+        assert_eq!(of("limits.limits[0].tokens"), "--limit");
         assert_eq!(of("server.something_new"), "server.something_new");
+    }
+
+    #[test]
+    fn what_a_file_holds_is_named_as_it_stands_there() {
+        assert_eq!(
+            of("policy.policy.roles.dev.grants[1].access"),
+            "roles.dev.grants[1].access"
+        );
+        assert_eq!(of("policy.rules[0].policy"), "rules[0].policy");
+        assert_eq!(
+            of("server.authenticators.list[0].jwt.issuer"),
+            "authenticators.list[0].jwt.issuer"
+        );
+        assert_eq!(of("policy.policy"), "--file");
+        assert_eq!(of("policy.etag"), "--etag");
     }
 
     /// Walks the API, so that a new field cannot be forgotten here.
@@ -56,8 +123,17 @@ mod tests {
         let mut seen = 0;
         for message in pool.all_messages() {
             let name = message.name();
-            let settable = ["Tenant", "Server", "Key", "Token", "CredentialInput"].contains(&name)
-                || ["Create", "Update", "Delete", "Set"]
+            let settable = [
+                "Tenant",
+                "Server",
+                "Key",
+                "Token",
+                "CredentialInput",
+                "StaticToken",
+                "StaticTokenInput",
+            ]
+            .contains(&name)
+                || ["Create", "Update", "Delete", "Set", "Rotate", "Explain"]
                     .iter()
                     .any(|verb| name.starts_with(verb))
                     && name.ends_with("Request");
@@ -76,8 +152,22 @@ mod tests {
     }
 
     /// Set by the API, or made of flags that are named one by one.
-    const OTHERWISE: [&str; 11] = [
+    const OTHERWISE: [&str; 23] = [
         "uid",
+        "primary",
+        "previous_expire_time",
+        "headers_detached",
+        "static_token",
+        // made of two, or tested by path
+        "basic",
+        "headers",
+        // of these, one is a flag of the same name
+        "object",
+        "tool",
+        "resource",
+        "prompt",
+        "method",
+        "all_tools",
         "create_time",
         "update_time",
         "expire_time",

@@ -42,6 +42,7 @@ fn failures_of_our_own_have_theirs() {
         (file, 2),
         (Failure::NoToken, 4),
         (Failure::Cancelled, 3),
+        (Failure::Denied, 1),
         (Failure::Output(io::ErrorKind::Other.into()), 1),
     ] {
         assert_eq!(u8::from(failure.exit_code()), exit, "{failure}");

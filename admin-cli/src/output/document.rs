@@ -3,25 +3,20 @@
 
 use std::sync::LazyLock;
 
+use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::Resource;
+use super::{Resource, Shown};
+use crate::operator_file::Written;
 
 /// A message in canonical proto JSON.
 pub(crate) struct Proto<'a, T>(pub(crate) &'a T);
 
-impl<T: Resource> Serialize for Proto<'_, T> {
+impl<T: Shown> Serialize for Proto<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let descriptor = POOL
-            .get_message_by_name(T::MESSAGE)
-            .expect("resources name messages of ours");
-        let mut message = DynamicMessage::new(descriptor);
-        message
-            .transcode_from(self.0)
-            .expect("both forms are of one descriptor");
         let options = SerializeOptions::new().skip_default_fields(false);
-        message.serialize_with_options(serializer, &options)
+        dynamic(T::MESSAGE, self.0).serialize_with_options(serializer, &options)
     }
 }
 
@@ -37,6 +32,26 @@ impl<T: Resource> Serialize for List<'_, T> {
     }
 }
 
+/// What an operator would write: YAML without defaults, with the names of the proto.
+pub(crate) fn written<M: Written>(message: &M) -> String {
+    let options = SerializeOptions::new().use_proto_field_name(true);
+    let value = dynamic(M::MESSAGE, message)
+        .serialize_with_options(serde_json::value::Serializer, &options)
+        .expect("our documents have text keys and finite numbers");
+    yaml(&value)
+}
+
+fn dynamic(name: &str, message: &impl Message) -> DynamicMessage {
+    let descriptor = POOL
+        .get_message_by_name(name)
+        .expect("messages of ours are named");
+    let mut dynamic = DynamicMessage::new(descriptor);
+    dynamic
+        .transcode_from(message)
+        .expect("both forms are of one descriptor");
+    dynamic
+}
+
 pub(super) fn json(document: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(document)
         .expect("our documents have text keys and finite numbers");
@@ -47,6 +62,7 @@ pub(super) fn yaml(document: &impl Serialize) -> String {
     serde_norway::to_string(document).expect("our documents have text keys and finite numbers")
 }
 
-static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+/// The descriptors of the whole API.
+pub(crate) static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     DescriptorPool::decode(proto::DESCRIPTORS).expect("the descriptors were made by the compiler")
 });

@@ -38,7 +38,9 @@ fn lists_stand_under_the_name_of_their_kind() {
           ],
           "disabled": false,
           "etag": "",
-          "revision": "0"
+          "revision": "0",
+          "scopes": [],
+          "primary": false
         }
       ]
     }
@@ -70,6 +72,7 @@ fn yaml_says_the_same_as_json() {
     etag: '17'
     revision: '17'
     mcpUrl: https://acme.example.com/mcp/files
+    egressMode: EGRESS_MODE_UNSPECIFIED
     ");
 }
 
@@ -80,8 +83,8 @@ fn tables_have_a_header_and_no_lines() {
     files  https://files.example.com/mcp  api_key in X-API-Key, active  https://acme.example.com/mcp/files  17
     ");
     insta::assert_snapshot!(table::of_rows(Key::COLUMNS, [key()].iter().map(Resource::cells)), @r"
-    NAME  SERVERS  STATE    EXPIRES  REVISION
-    ci    files    enabled  never    0
+    NAME  SERVERS  SCOPES  STATE    EXPIRES  REVISION
+    ci    files    all     enabled  never    0
     ");
 }
 
@@ -96,6 +99,8 @@ fn one_resource_is_a_line_per_field() {
     mcp url         https://acme.example.com/mcp/files
     timeout         90s
     tool list       -
+    authenticators  as the tenant says
+    egress mode     shared
     credential      api_key in X-API-Key, active
     fingerprint     0badcafe
     credential set  2027-01-15T08:00:00Z

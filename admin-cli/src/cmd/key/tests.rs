@@ -2,6 +2,7 @@
 
 use clap::Parser as _;
 use prost_types::Timestamp;
+use proto::admin::v1::{CreateKeyRequest, Key, KeyLifespan, RotateKeyRequest, UpdateKeyRequest};
 
 use super::*;
 use crate::{
@@ -78,13 +79,52 @@ fn new_servers_take_the_place_of_all_servers() {
     assert!(!key.all_servers);
 }
 
+/// S2-4, S2-7.
+#[test]
+fn scopes_are_sent_as_they_were_given() {
+    let none = create("aldgate key create ci --tenant acme --all-servers --lifespan 7d");
+    assert!(none.key.unwrap().scopes.is_empty());
+    let two = create(
+        "aldgate key create ci --tenant acme --all-servers --lifespan 7d --scope files:read --scope *:write",
+    );
+    assert_eq!(two.key.unwrap().scopes, ["files:read", "*:write"]);
+}
+
+/// S2-4.
+#[test]
+fn scopes_can_be_changed_and_taken_away() {
+    for (flags, scopes) in [
+        ("--scope files:read", &["files:read"][..]),
+        ("--all-scopes", &[]),
+    ] {
+        let request = update(&format!("aldgate key update ci --tenant acme {flags}"));
+        assert_eq!(request.update_mask.unwrap().paths, ["scopes"]);
+        assert_eq!(request.key.unwrap().scopes, scopes);
+    }
+    let both = "aldgate key update ci --tenant acme --all-scopes --scope files:read";
+    assert!(Cli::try_parse_from(both.split(' ')).is_err());
+}
+
+/// S2-8.
+#[test]
+fn a_rotation_says_how_long_the_secret_before_works() {
+    let plain = rotate("aldgate key rotate ci --tenant acme");
+    assert_eq!(
+        (plain.name.as_str(), plain.overlap),
+        ("tenants/acme/keys/ci", None)
+    );
+    let overlapping = rotate("aldgate key rotate ci --tenant acme --overlap 24h --etag 4");
+    assert_eq!(overlapping.overlap.unwrap().seconds, 86_400);
+    assert_eq!(overlapping.etag, "4");
+}
+
 #[test]
 fn a_new_key_has_a_documented_shape() {
     let time = Timestamp {
         seconds: 1_800_000_000,
         nanos: 0,
     };
-    insta::assert_json_snapshot!(Created::of(&answer(Some(time))), @r#"
+    insta::assert_json_snapshot!(created(Some(time)), @r#"
     {
       "key": "mcp_sk_x",
       "name": "tenants/acme/keys/ci",
@@ -92,31 +132,35 @@ fn a_new_key_has_a_documented_shape() {
       "revision": "17"
     }
     "#);
-    insta::assert_json_snapshot!(Created::of(&answer(None)).expire_time, @"null");
+    insta::assert_json_snapshot!(created(None).expire_time, @"null");
 }
 
-fn answer(expire_time: Option<Timestamp>) -> CreateKeyResponse {
-    CreateKeyResponse {
-        key: Some(Key {
-            name: "tenants/acme/keys/ci".into(),
-            expire_time,
-            ..Key::default()
-        }),
-        secret: "mcp_sk_x".into(),
-        revision: 17,
-    }
+fn created(expire_time: Option<Timestamp>) -> Created<'static> {
+    let key = Key {
+        name: "tenants/acme/keys/ci".into(),
+        expire_time,
+        ..Key::default()
+    };
+    Created::of(Some(key), "mcp_sk_x", 17)
 }
 
 fn create(line: &str) -> CreateKeyRequest {
     match command(line) {
-        Command::Key(Verb::Create(args)) => create_request(&args),
+        Command::Key(Verb::Create(args)) => request::create(&args),
         other => panic!("not a create: {other:?}"),
     }
 }
 
 fn update(line: &str) -> UpdateKeyRequest {
     match command(line) {
-        Command::Key(Verb::Update(args)) => update_request(&args).unwrap(),
+        Command::Key(Verb::Update(args)) => request::update(&args).unwrap(),
         other => panic!("not an update: {other:?}"),
+    }
+}
+
+fn rotate(line: &str) -> RotateKeyRequest {
+    match command(line) {
+        Command::Key(Verb::Rotate(args)) => request::rotate(&args),
+        other => panic!("not a rotation: {other:?}"),
     }
 }

@@ -1,13 +1,13 @@
 //! What is presented to a server, on the command line: how, in which header, and where its value is
 //! read from. The value itself is no argument.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use proto::admin::v1::{AuthScheme, CredentialInput, Server, credential::State};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::ServerArgs;
+use super::args::ServerArgs;
 use crate::{failure::Failure, input};
 
 /// What to present to a server.
@@ -37,51 +37,68 @@ enum Scheme {
 }
 
 impl CredentialArgs {
-    pub(super) fn reads_stdin(&self) -> bool {
-        self.value_file.as_deref().is_some_and(input::is_stdin)
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.value_file.as_deref()
     }
 
-    /// Reads the value, if the scheme has one. `None` if nothing was said of a credential.
-    pub(super) fn read(&self) -> Result<Option<CredentialInput>, Failure> {
+    /// Whether there must be a value and nobody said where it is.
+    pub(super) fn lacks_value(&self) -> bool {
+        matches!(self.scheme, Some(Scheme::Bearer | Scheme::ApiKey)) && self.value_file.is_none()
+    }
+
+    /// Reads the value, if the scheme has one and nobody was asked for it. `None` if nothing was said
+    /// of a credential.
+    pub(super) fn read(
+        &self,
+        asked: Option<&SecretString>,
+    ) -> Result<Option<CredentialInput>, Failure> {
         let wrong = |text: &str| Err(Failure::Usage(text.into()));
         let header_name = self.header_name.clone().unwrap_or_default();
-        let (scheme, header_name) = match (self.scheme, &self.value_file) {
-            (None, None) if header_name.is_empty() => return Ok(None),
+        let given = asked.is_some() || self.value_file.is_some();
+        let (scheme, header_name) = match (self.scheme, given) {
+            (None, false) if header_name.is_empty() => return Ok(None),
             (None, _) => {
                 return wrong(
                     "--auth-scheme: say how the credential is presented, bearer or api_key",
                 );
             }
-            (Some(Scheme::None), Some(_)) => {
+            (Some(Scheme::None), true) => {
                 return wrong("--auth-credential-file: `--auth-scheme none` has no credential");
             }
-            (Some(Scheme::Bearer | Scheme::ApiKey), None) => {
-                return wrong(
-                    "--auth-credential-file: name the file that holds the credential, or - for stdin",
-                );
-            }
+            (Some(Scheme::Bearer | Scheme::ApiKey), false) => return wrong(NO_VALUE),
             (Some(Scheme::None | Scheme::Bearer), _) if !header_name.is_empty() => {
                 return wrong(
                     "--auth-header-name: only `--auth-scheme api_key` has a header of its own",
                 );
             }
-            (Some(Scheme::None), None) => (AuthScheme::None, header_name),
-            (Some(Scheme::Bearer), Some(_)) => (AuthScheme::Bearer, header_name),
-            (Some(Scheme::ApiKey), Some(_)) => (AuthScheme::ApiKey, header_name),
+            (Some(Scheme::None), false) => (AuthScheme::None, header_name),
+            (Some(Scheme::Bearer), true) => (AuthScheme::Bearer, header_name),
+            (Some(Scheme::ApiKey), true) => (AuthScheme::ApiKey, header_name),
         };
-        let file = self.value_file.as_deref();
-        let value = file
-            .map(|path| input::secret("--auth-credential-file", path))
-            .transpose()?;
+        let value = match (asked, self.file()) {
+            (Some(asked), _) => asked.expose_secret().to_owned(),
+            (None, Some(path)) => input::secret("--auth-credential-file", path)?
+                .expose_secret()
+                .to_owned(),
+            (None, None) => String::new(),
+        };
         Ok(Some(CredentialInput {
             scheme: scheme.into(),
             header_name,
-            value: value
-                .map(|value| value.expose_secret().to_owned())
-                .unwrap_or_default(),
+            value,
         }))
     }
 }
+
+/// Whether a credential resolved to nothing, or to a header with nothing in it (S4-14).
+pub(super) fn is_empty(credential: &CredentialInput) -> bool {
+    let value = credential.value.trim();
+    value.is_empty() || value.eq_ignore_ascii_case("bearer")
+}
+
+/// What to say if there must be a value and nobody said where it is.
+pub(super) const NO_VALUE: &str =
+    "--auth-credential-file: name the file that holds the credential, or - for stdin";
 
 /// What to say if an update detached the credential: that it did, and the command that mends it.
 pub(super) fn detached(server: &Server, args: &ServerArgs) -> Option<String> {

@@ -16,9 +16,14 @@ use crate::{
 
 mod joined;
 
-/// The rules of a policy, in their order.
+/// The rules of a policy.
 #[derive(Debug)]
-pub(crate) struct Flat(Box<[Line]>);
+pub(crate) struct Flat {
+    /// In their order.
+    lines: Box<[Line]>,
+    /// Whom they name.
+    subjects: HashSet<Box<str>>,
+}
 
 #[derive(Debug)]
 struct Line {
@@ -32,21 +37,24 @@ struct Line {
 #[derive(Debug)]
 enum Names {
     Any,
-    Of(HashSet<Box<str>>),
+    /// Sorted: lists are short, and hashing a name for each rule would cost more than comparing it.
+    Of(Box<[Box<str>]>),
 }
 
 impl Flat {
     pub(crate) fn compile(rules: &[v1::Rule], check: &mut Check) -> Self {
         check.entries("rules", rules.len());
         let compile = |(index, rule)| Line::compile(&format!("rules[{index}]"), rule, check);
-        Self(rules.iter().enumerate().map(compile).collect())
+        let lines: Box<[Line]> = rules.iter().enumerate().map(compile).collect();
+        let subjects = lines.iter().flat_map(|line| line.subjects.listed());
+        Self {
+            subjects: subjects.cloned().collect(),
+            lines,
+        }
     }
 
     pub(crate) fn names_subject(&self, subject: &str) -> bool {
-        self.0.iter().any(|line| match &line.subjects {
-            Names::Any => false,
-            Names::Of(names) => names.contains(subject),
-        })
+        self.subjects.contains(subject)
     }
 
     /// `None` where no rule says anything.
@@ -57,9 +65,9 @@ impl Flat {
         let joined = Joined::new(what.server, name);
         let tool = joined.as_str();
         let matches = |line: &Line| line.is_for(who) && line.is_about(tool);
-        let index = self.0.iter().position(matches)?;
+        let index = self.lines.iter().position(matches)?;
         let rule = Rule::Legacy(index);
-        Some(match self.0[index].effect {
+        Some(match self.lines[index].effect {
             Effect::Allow => Decision::allow(rule),
             Effect::Deny => Decision::deny(rule),
         })
@@ -70,7 +78,7 @@ impl Flat {
     pub(crate) fn reaches(&self, who: &Who<'_>, server: &str) -> bool {
         let joined = Joined::new(server, "");
         let start = joined.as_str();
-        for line in self.0.iter().filter(|line| line.is_for(who)) {
+        for line in self.lines.iter().filter(|line| line.is_for(who)) {
             let tools = line.tools.as_ref();
             match line.effect {
                 Effect::Allow if tools.is_none_or(|tools| tools.can_begin(start)) => return true,
@@ -129,14 +137,24 @@ impl Names {
         if names.is_empty() || names.iter().any(|name| name == "*") {
             Self::Any
         } else {
-            Self::Of(names.iter().map(|name| name.as_str().into()).collect())
+            let mut names: Box<[Box<str>]> =
+                names.iter().map(|name| name.as_str().into()).collect();
+            names.sort_unstable();
+            Self::Of(names)
         }
     }
 
     fn has(&self, name: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Of(names) => names.contains(name),
+            Self::Of(names) => names.binary_search_by(|own| (**own).cmp(name)).is_ok(),
+        }
+    }
+
+    fn listed(&self) -> &[Box<str>] {
+        match self {
+            Self::Any => &[],
+            Self::Of(names) => names,
         }
     }
 }

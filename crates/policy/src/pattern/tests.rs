@@ -55,10 +55,16 @@ fn no_pattern_and_no_name_takes_long() {
         "*aaaaaaaaaaaaaaaab*",
     ] {
         let patterns = Patterns::compile(&[pattern.into()]);
-        let begun = Instant::now();
-        assert!(!patterns.matches(&text));
-        let took = begun.elapsed();
-        assert!(took < Duration::from_millis(10), "{pattern}: {took:?}");
+        let once = |_| {
+            let begun = Instant::now();
+            assert!(!patterns.matches(&text));
+            begun.elapsed()
+        };
+        let quickest = (0..10).map(once).min();
+        assert!(
+            quickest < Some(Duration::from_millis(10)),
+            "{pattern}: {quickest:?}"
+        );
     }
 }
 

@@ -83,9 +83,12 @@ impl Patterns {
 
     /// Whether one of them matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
-        self.any
-            || self.exact.binary_search_by(|own| (**own).cmp(text)).is_ok()
-            || self.globs.iter().any(|glob| glob.matches(text))
+        self.any || self.names(text) || self.globs.iter().any(|glob| glob.matches(text))
+    }
+
+    /// Whether one of them is this very text.
+    pub(crate) fn names(&self, text: &str) -> bool {
+        self.exact.binary_search_by(|own| (**own).cmp(text)).is_ok()
     }
 
     /// Whether there are none.

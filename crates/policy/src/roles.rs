@@ -15,6 +15,7 @@ use crate::{
     decision::Rule,
 };
 
+mod climb;
 mod grant;
 mod seen;
 

@@ -203,6 +203,37 @@ fn an_empty_list_means_all_of_its_kind() {
     }
 }
 
+/// What a pattern allows does not reach above the folder that it ends in.
+#[test]
+fn a_pattern_allows_no_uri_that_climbs() {
+    let pub_only = Grant {
+        resources: texts(&["file:///pub/*", "file:///a/../b"]),
+        ..grant(&["*"], "read", &[])
+    };
+    let secret = Grant {
+        resources: texts(&["*/../*"]),
+        ..denial(&["*"], "read", &["none"])
+    };
+    let policy = compile(&roles(&[
+        ("pub", &[pub_only]),
+        ("all", &[grant(&["*"], "read", &[])]),
+        ("secret", &[secret]),
+    ]));
+    let may = |roles: &[&str], uri| ask(&policy, "alice", roles, Object::Resource(uri)).0;
+    assert!(may(&["pub"], "file:///pub/x"));
+    assert!(!may(&["pub"], "file:///pub/../x"));
+    assert!(!may(&["pub"], "file:///pub/%2E./x"));
+    assert!(may(&["pub"], "file:///a/../b"), "where it is written so");
+    assert!(
+        may(&["all"], "file:///pub/../x"),
+        "where nothing was narrowed"
+    );
+    assert!(
+        !may(&["all", "secret"], "file:///pub/../x"),
+        "denials match as ever"
+    );
+}
+
 /// Methods beyond tools, resources and prompts want to be named; a denial of everything is one of
 /// them, too.
 #[test]

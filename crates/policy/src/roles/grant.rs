@@ -2,6 +2,7 @@
 
 use proto::access::v1;
 
+use super::climb::climbs;
 use crate::{
     Class, Object, What,
     check::{Check, Effect},
@@ -81,10 +82,22 @@ impl Grant {
                 Object::Tool { name, class } => {
                     self.access.covers(class) && named(&self.tools, name)
                 }
-                Object::Resource(uri) => self.access.reads() && named(&self.resources, uri),
+                Object::Resource(uri) => {
+                    self.access.reads() && named(&self.resources, uri) && self.means(uri)
+                }
                 Object::Prompt(name) => self.access.reads() && named(&self.prompts, name),
                 Object::Method(name) => self.methods.matches(name) || self.is_total_denial(),
             }
+    }
+
+    /// Whether a URI that a pattern of resources matches is one that it can have meant. Denials mean
+    /// whatever they match.
+    fn means(&self, uri: &str) -> bool {
+        self.effect == Effect::Deny
+            || self.resources.is_empty()
+            || self.resources.is_any()
+            || self.resources.names(uri)
+            || !climbs(uri)
     }
 
     /// The parts of a server of which it covers something.

@@ -7,6 +7,7 @@ use super::*;
 
 const SERVERS: &[&str] = &["a", "ab", "b"];
 const NAMES: &[&str] = &["x", "xy", "yx", "y__x"];
+const URIS: &[&str] = &["x", "xy", "y/x", "y/../x"];
 const METHODS: &[&str] = &["x/y", "y/x"];
 const PATTERNS: &[&str] = &["*", "x", "x*", "*x", "*y*", "x*y", "y/*"];
 const SERVER_PATTERNS: &[&str] = &["*", "a", "b", "a*", "*b"];
@@ -72,7 +73,13 @@ fn covers(grant: &Grant, what: &What<'_>) -> bool {
                 };
                 access(wanted) && all_or(&grant.tools, name)
             }
-            Object::Resource(uri) => access("read") && all_or(&grant.resources, uri),
+            Object::Resource(uri) => {
+                let named = |text| grant.resources.iter().any(|it| it == text);
+                let climbs = uri.split('/').any(|segment| segment == "..");
+                let meant = grant.deny || !climbs || named("*") || named(uri);
+                access("read")
+                    && (grant.resources.is_empty() || (any(&grant.resources, uri) && meant))
+            }
             Object::Prompt(name) => access("read") && all_or(&grant.prompts, name),
             Object::Method(name) => any(&grant.methods, name) || blanket,
         }
@@ -265,7 +272,7 @@ fn objects() -> Vec<Object<'static>> {
     let tools = NAMES
         .iter()
         .flat_map(|&name| CLASSES.map(|class| Object::Tool { name, class }));
-    let resources = NAMES.iter().map(|&name| Object::Resource(name));
+    let resources = URIS.iter().map(|&name| Object::Resource(name));
     let prompts = NAMES.iter().map(|&name| Object::Prompt(name));
     let methods = METHODS.iter().map(|&name| Object::Method(name));
     tools

@@ -19,7 +19,7 @@ use super::{
     jwks::{Registry, Remote},
     remembered::{Remembered, TokenId},
 };
-use crate::config::snapshot::TenantSecrets;
+use crate::config::snapshot::Tenant;
 
 #[cfg(test)]
 mod tests;
@@ -50,34 +50,34 @@ impl Jwt {
     }
 
     /// Has the keys at hand before the first token comes. Nothing waits.
-    pub fn prefetch(&self, jwt: &CompiledJwt) {
-        jwt.remote(&self.0.registry);
+    pub fn prefetch(&self, tenant: TenantUid, jwt: &CompiledJwt) {
+        jwt.remote(tenant, &self.0.registry);
     }
 
-    /// What the token says, if this authenticator accepts it at this time. Waits at most 3 s, and
-    /// only for keys that are being fetched because the token names one that is not known.
+    /// What the token says, if this authenticator of the tenant accepts it at this time. Waits at most
+    /// 3 s, and only for keys that are being fetched because the token names one that is not known.
     pub async fn accept(
         &self,
         token: &str,
+        tenant: &Tenant,
         jwt: &CompiledJwt,
-        secrets: Option<&TenantSecrets>,
         now: SystemTime,
     ) -> Result<Arc<Claims>, Refusal> {
         if token.len() > token::jwt::MAX {
             return Err(Refusal::Malformed);
         }
-        let id = TokenId::of(&jwt.identity, token);
-        let keys = jwt.keys(&self.0.registry, secrets);
+        let id = TokenId::of(tenant.uid, &jwt.rules, token);
+        let keys = jwt.keys(tenant, &self.0.registry);
         match self.judge(&id, token, jwt, &keys, now) {
             Err(Refusal::UnknownKey) => {}
             judged => return judged,
         }
-        let Some(remote) = jwt.remote(&self.0.registry) else {
+        let Some(remote) = jwt.remote(tenant.uid, &self.0.registry) else {
             return Err(Refusal::UnknownKey);
         };
         remote.renew(&self.0.registry).await;
         // Another request may have had them fetched in the meantime.
-        let newer = jwt.keys(&self.0.registry, secrets);
+        let newer = jwt.keys(tenant, &self.0.registry);
         if Arc::ptr_eq(&keys, &newer) {
             return Err(Refusal::UnknownKey);
         }
@@ -110,9 +110,7 @@ impl fmt::Debug for Jwt {
 
 /// One `jwt` authenticator of one tenant. Two are equal if they accept the same.
 pub struct CompiledJwt {
-    tenant: TenantUid,
     rules: Rules,
-    identity: [u8; 32],
     /// Where the keys are, if they are to be fetched.
     endpoint: Option<Endpoint>,
     remote: OnceLock<Option<Arc<Remote>>>,
@@ -120,7 +118,7 @@ pub struct CompiledJwt {
 
 impl CompiledJwt {
     /// The authenticator as config has it, or the field that is wrong.
-    pub fn compile(tenant: TenantUid, config: &JwtAuthenticator) -> Result<Self, Fault> {
+    pub fn compile(config: &JwtAuthenticator) -> Result<Self, Fault> {
         let rules = Rules::compile(config)?;
         let endpoint = match rules.source() {
             Source::Remote(url) => Some(Endpoint::parse(url).map_err(|error| Fault {
@@ -130,8 +128,6 @@ impl CompiledJwt {
             Source::Pinned(_) | Source::Secret(_) => None,
         };
         Ok(Self {
-            tenant,
-            identity: TokenId::authority(tenant, &rules),
             rules,
             endpoint,
             remote: OnceLock::new(),
@@ -144,26 +140,31 @@ impl CompiledJwt {
     }
 
     /// The keys that count now; none if they are not here.
-    fn keys(&self, registry: &Registry, secrets: Option<&TenantSecrets>) -> Arc<KeySet> {
+    fn keys(&self, tenant: &Tenant, registry: &Registry) -> Arc<KeySet> {
         let keys = match self.rules.source() {
-            Source::Remote(_) => self.remote(registry).and_then(|remote| remote.keys()),
+            Source::Remote(_) => self
+                .remote(tenant.uid, registry)
+                .and_then(|remote| remote.keys()),
             Source::Pinned(pinned) => Some(Arc::clone(pinned.keys())),
-            Source::Secret(uid) => secrets.and_then(|secrets| secrets.jwt_keys(uid)).cloned(),
+            Source::Secret(uid) => tenant
+                .secrets()
+                .and_then(|secrets| secrets.jwt_keys(uid))
+                .cloned(),
         };
         keys.unwrap_or_else(|| Arc::clone(&NONE))
     }
 
     /// The keys at the address, shared with everything else of the tenant that names it.
-    fn remote(&self, registry: &Registry) -> Option<&Arc<Remote>> {
+    fn remote(&self, tenant: TenantUid, registry: &Registry) -> Option<&Arc<Remote>> {
         self.remote
-            .get_or_init(|| registry.remote(self.tenant, self.endpoint.as_ref()?))
+            .get_or_init(|| registry.remote(tenant, self.endpoint.as_ref()?))
             .as_ref()
     }
 }
 
 impl PartialEq for CompiledJwt {
     fn eq(&self, other: &Self) -> bool {
-        self.identity == other.identity
+        self.rules.identity() == other.rules.identity()
     }
 }
 
@@ -172,7 +173,6 @@ impl Eq for CompiledJwt {}
 impl fmt::Debug for CompiledJwt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompiledJwt")
-            .field("tenant", &self.tenant)
             .field("rules", &self.rules)
             .finish_non_exhaustive()
     }

@@ -15,19 +15,19 @@ use token::jwt::{Claims, Refusal, Rules};
 /// The memory.
 pub(super) struct Remembered(Cache<TokenId, Arc<Claims>, Size>);
 
-/// A token at one authenticator: SHA-256 over both.
+/// A token at one authenticator of one tenant: SHA-256 over all three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct TokenId([u8; 32]);
 
 impl TokenId {
-    /// The token at the authenticator with this identity.
-    pub(super) fn of(authority: &[u8; 32], token: &str) -> Self {
-        Self(sha256(&[authority, token.as_bytes()]))
-    }
-
-    /// The identity of an authenticator: its tenant and all its rules.
-    pub(super) fn authority(tenant: TenantUid, rules: &Rules) -> [u8; 32] {
-        sha256(&[tenant.uuid().as_bytes(), rules.identity()])
+    /// The token at the tenant's authenticator with these rules. Both ids have a fixed length.
+    pub(super) fn of(tenant: TenantUid, rules: &Rules, token: &str) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(tenant.uuid().as_bytes());
+        context.update(rules.identity());
+        context.update(token.as_bytes());
+        let digest = context.finish();
+        Self(digest.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
 }
 
@@ -82,18 +82,6 @@ impl Weighter<TokenId, Arc<Claims>> for Size {
         let bytes = ENTRY + claims.subject.len() + sizes.sum::<usize>();
         bytes.try_into().unwrap_or(u64::MAX)
     }
-}
-
-fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        context.update(part);
-    }
-    context
-        .finish()
-        .as_ref()
-        .try_into()
-        .expect("SHA-256 has 32 bytes")
 }
 
 /// How many tokens are expected at most.

@@ -4,7 +4,8 @@
 use http::{HeaderName, header::AUTHORIZATION};
 use ipnet::IpNet;
 use proto::access::v1::{self as access, authenticator::Kind};
-use token::jwt::Rules;
+
+use crate::authn::jwt::CompiledJwt;
 
 /// The kinds that are accepted, in order. An empty list lets nobody in.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Authenticator {
     /// The tenant's API keys.
     ApiKey(ApiKeyHeader),
     /// JSON Web Tokens of another issuer.
-    Jwt(Jwt),
+    Jwt(Box<Jwt>),
     /// Short-lived tokens that the tenant's backend makes for its users.
     Session,
     /// Tokens that an operator pasted or had made.
@@ -42,7 +43,7 @@ pub struct ApiKeyHeader {
 #[derive(Debug)]
 pub struct Jwt {
     /// What it must be.
-    pub rules: Rules,
+    pub compiled: CompiledJwt,
     /// The header that carries it.
     pub header: HeaderName,
 }
@@ -105,11 +106,11 @@ impl Authenticator {
                 Ok(Self::ApiKey(ApiKeyHeader { name, chosen }))
             }
             Kind::Jwt(sent) => {
-                let rules = Rules::compile(sent);
-                let rules = rules.map_err(|fault| format!(".jwt.{}", fault.field))?;
-                let header = HeaderName::from_bytes(rules.header().as_bytes());
+                let compiled = CompiledJwt::compile(sent);
+                let compiled = compiled.map_err(|fault| format!(".jwt.{}", fault.field))?;
+                let header = HeaderName::from_bytes(compiled.rules().header().as_bytes());
                 let header = header.map_err(|_| ".jwt.header_name")?;
-                Ok(Self::Jwt(Jwt { rules, header }))
+                Ok(Self::Jwt(Box::new(Jwt { compiled, header })))
             }
             Kind::Session(_) => Ok(Self::Session),
             Kind::Static(_) => Ok(Self::Static),
@@ -128,7 +129,9 @@ impl Authenticator {
     /// Whether both may not stand in one list.
     fn excludes(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Jwt(one), Self::Jwt(other)) => one.rules.issuer() == other.rules.issuer(),
+            (Self::Jwt(one), Self::Jwt(other)) => {
+                one.compiled.rules().issuer() == other.compiled.rules().issuer()
+            }
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
@@ -172,7 +175,7 @@ impl Default for ApiKeyHeader {
 
 impl PartialEq for Jwt {
     fn eq(&self, other: &Self) -> bool {
-        self.rules.identity() == other.rules.identity()
+        self.compiled == other.compiled
     }
 }
 

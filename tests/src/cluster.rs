@@ -269,6 +269,7 @@ impl Builder {
         let name = format!("gateway-{}", index + 1);
         let mut env = vec![
             ("ALDGATE_CONTROLLERS", controller.endpoint()),
+            ("ALDGATE_CONTROLLER_AUTH", controller.auth_endpoint()),
             ("ALDGATE_LOG", self.log.clone()),
         ];
         env.extend(self.networks.setting());

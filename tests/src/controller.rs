@@ -45,6 +45,8 @@ pub struct Controller {
 pub struct Ports {
     /// The gRPC door.
     pub grpc: SocketAddr,
+    /// The auth door.
+    pub auth: SocketAddr,
     /// The ops door.
     pub ops: SocketAddr,
 }
@@ -106,6 +108,11 @@ impl Controller {
         format!("https://{}", self.ports.grpc)
     }
 
+    /// The address that nodes forward to.
+    pub fn auth_endpoint(&self) -> String {
+        format!("https://{}", self.ports.auth)
+    }
+
     /// What it was started with, to start another like it.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -129,9 +136,12 @@ impl Controller {
 
 impl Settings {
     fn wanted(&self) -> Ports {
-        let ops = ([127, 0, 0, 1], 0).into();
-        let grpc = self.grpc;
-        Ports { grpc, ops }
+        let any = ([127, 0, 0, 1], 0).into();
+        Ports {
+            grpc: self.grpc,
+            auth: any,
+            ops: any,
+        }
     }
 }
 
@@ -140,6 +150,7 @@ fn program(settings: &Settings, ports: Ports) -> Result<Program> {
     let set = |name: &str, value: String| (name.to_owned(), value);
     program.env = vec![
         set("ALDGATE_GRPC_ADDR", ports.grpc.to_string()),
+        set("ALDGATE_AUTH_ADDR", ports.auth.to_string()),
         set("ALDGATE_OPS_ADDR", ports.ops.to_string()),
         set(
             "ALDGATE_PORT_FILE",

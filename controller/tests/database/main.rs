@@ -19,6 +19,9 @@ mod credential;
 /// Revisions, their records, and waiting for them.
 mod revision;
 
+/// Sessions, and the door behind which they are made.
+mod session;
+
 /// Calls of the admin API.
 mod operator;
 

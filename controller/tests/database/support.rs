@@ -20,6 +20,9 @@ use self::{
     postgres::{Postgres, write_private},
 };
 
+/// A gateway at the auth door.
+pub(crate) mod gateway;
+
 /// Certificates.
 mod pki;
 
@@ -32,6 +35,7 @@ pub(crate) struct Stack {
     pub(crate) token: AdminToken,
     controller: Option<Child>,
     address: String,
+    auth: String,
     authority: Authority,
     folder: TempDir,
 }
@@ -52,6 +56,7 @@ impl Stack {
             token,
             controller: None,
             address: String::new(),
+            auth: String::new(),
             authority,
             folder,
         };
@@ -80,6 +85,7 @@ impl Stack {
         };
         let ports: serde_json::Value = serde_json::from_str(&ports).unwrap();
         self.address = format!("https://{}", ports["grpc"].as_str().unwrap());
+        ports["auth"].as_str().unwrap().clone_into(&mut self.auth);
     }
 
     /// Starts a controller that is expected to give up.
@@ -114,6 +120,26 @@ impl Stack {
         self.dial(Some(signed)).await
     }
 
+    /// Where the auth door is.
+    pub(crate) fn auth_address(&self) -> &str {
+        &self.auth
+    }
+
+    /// The certificate that all of ours are signed by.
+    pub(crate) fn authority_pem(&self) -> String {
+        self.authority.pem()
+    }
+
+    /// A certificate of ours with this name.
+    pub(crate) fn sign(&self, uri: &str) -> Signed {
+        self.authority.sign(&[], uri)
+    }
+
+    /// A certificate of somebody else's.
+    pub(crate) fn foreign(uri: &str) -> Signed {
+        Authority::new().sign(&[], uri)
+    }
+
     async fn dial(&self, own: Option<Signed>) -> Channel {
         let ca = Certificate::from_pem(self.authority.pem());
         let mut tls = ClientTlsConfig::new()
@@ -135,6 +161,7 @@ impl Stack {
             .unwrap();
         command
             .env("ALDGATE_GRPC_ADDR", "127.0.0.1:0")
+            .env("ALDGATE_AUTH_ADDR", "127.0.0.1:0")
             .env("ALDGATE_OPS_ADDR", "127.0.0.1:0")
             .env("ALDGATE_PORT_FILE", self.file("ports"))
             .env("ALDGATE_TLS_CERT_FILE", self.file("cert.pem"))

@@ -25,6 +25,7 @@ async fn the_processes_know_every_variable_and_become_ready() -> Result<()> {
     let mut here = Here::prepare().await?;
     let mut controller = here.start("controller").await?;
     here.controller = Some(controller.port("grpc")?);
+    here.auth = Some(controller.port("auth")?);
     controller.ready().await?;
     let mut gateways = Vec::new();
     for name in ["gateway-1", "gateway-2"] {
@@ -42,7 +43,16 @@ async fn the_processes_know_every_variable_and_become_ready() -> Result<()> {
     }
     here.the_nodes_trust_the_controllers_name().await?;
     here.the_demo_server_can_be_registered_and_our_own_addresses_cannot()
-        .await
+        .await?;
+    for gateway in &gateways {
+        let public = gateway.ports["public"][0].as_str().context("a door")?;
+        let asked = Request::post("/sessions", r#"{"user":"alice"}"#)
+            .host("localhost:8080")
+            .bearer("mcp_sk_unknown");
+        let answer = asked.send(public.parse()?).await?;
+        assert_eq!(answer.status, 401, "a controller answered");
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,6 +69,7 @@ async fn a_misspelt_variable_would_be_seen() -> Result<()> {
         );
         // The gateway does not get to talk to it, but must have its address.
         here.controller = here.controller.or_else(|| running.port("grpc").ok());
+        here.auth = here.auth.or_else(|| running.port("auth").ok());
     }
     Ok(())
 }
@@ -85,6 +96,7 @@ struct Here {
     secrets: PathBuf,
     database: Database,
     controller: Option<SocketAddr>,
+    auth: Option<SocketAddr>,
     _postgres: Postgres,
     scratch: Scratch,
 }
@@ -116,6 +128,7 @@ impl Here {
             secrets,
             database,
             controller: None,
+            auth: None,
             _postgres: postgres,
             scratch,
         })
@@ -157,8 +170,11 @@ impl Here {
         if let Some(login) = value.strip_prefix("postgres://") {
             return self.database_url(login);
         }
-        if value.starts_with("https://controller:") {
-            let address = self.controller.context("the controller is started first")?;
+        if let Some(port) = value.strip_prefix("https://controller:") {
+            let listens = &self.file.services["controller"].environment;
+            let is_auth = listens["ALDGATE_AUTH_ADDR"].ends_with(&format!(":{port}"));
+            let door = if is_auth { self.auth } else { self.controller };
+            let address = door.context("the controller is started first")?;
             return Ok(format!("https://{address}"));
         }
         Ok(value.to_owned())

@@ -38,6 +38,9 @@ mod field;
 /// API keys.
 mod key;
 
+/// How many calls per time.
+mod limit;
+
 /// Update masks.
 mod mask;
 
@@ -49,6 +52,9 @@ pub mod origin;
 
 /// Page tokens.
 pub mod page;
+
+/// Policies: what callers may do.
+mod policy;
 
 /// Revisions, and waiting for them.
 mod revision;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use proto::{
     admin::v1::{
         access_service_server::AccessServiceServer, key_service_server::KeyServiceServer,
-        node_service_server::NodeServiceServer, revision_service_server::RevisionServiceServer,
-        server_service_server::ServerServiceServer, tenant_service_server::TenantServiceServer,
-        token_service_server::TokenServiceServer,
+        limit_service_server::LimitServiceServer, node_service_server::NodeServiceServer,
+        revision_service_server::RevisionServiceServer, server_service_server::ServerServiceServer,
+        tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
     },
     node::v1::lease_service_server::LeaseServiceServer,
     sync::v1::config_sync_service_server::ConfigSyncServiceServer,
@@ -101,6 +101,7 @@ impl Grpc {
             .add_service(sized!(TenantServiceServer::new(admin.clone())))
             .add_service(sized!(ServerServiceServer::new(admin.clone())))
             .add_service(sized!(KeyServiceServer::new(admin.clone())))
+            .add_service(sized!(LimitServiceServer::new(admin.clone())))
             .add_service(sized!(AccessServiceServer::new(admin.clone())))
             .add_service(sized!(TokenServiceServer::new(admin.clone())))
             .add_service(sized!(NodeServiceServer::new(admin.clone())))

@@ -26,11 +26,17 @@ pub mod head;
 /// API keys.
 pub mod key;
 
+/// How many calls per time.
+pub mod limit;
+
 /// Gateway nodes as last seen.
 pub mod node;
 
 /// Whether a server is where a tenant is.
 mod origin;
+
+/// Tenants' policies.
+pub mod policy;
 
 /// Committed revisions.
 pub mod revision;

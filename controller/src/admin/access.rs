@@ -161,7 +161,7 @@ mod tests {
             }
         }
         reads.sort();
-        insta::assert_snapshot!(reads.join(" "), @"keys.get keys.list nodes.get nodes.list revisions.get revisions.list revisions.wait servers.get servers.list tenants.get tenants.list tokens.list");
+        insta::assert_snapshot!(reads.join(" "), @"authenticators.get hints.get keys.get keys.list limits.get limits.get nodes.get nodes.list policies.get policies.get policies.get revisions.get revisions.list revisions.wait servers.get servers.list staticTokens.get staticTokens.list tenants.get tenants.list tokens.list");
     }
 
     fn access(permission: &str, scope: Scope) -> Access {

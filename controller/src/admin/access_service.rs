@@ -4,7 +4,7 @@
 use proto::admin::v1::{self, access_service_server::AccessService};
 use tonic::{Request, Response, Status};
 
-use super::{Admin, authenticator, called};
+use super::{Admin, authenticator, called, policy};
 
 #[tonic::async_trait]
 impl AccessService for Admin {
@@ -28,29 +28,37 @@ impl AccessService for Admin {
 
     async fn get_policy(
         &self,
-        _request: Request<v1::GetPolicyRequest>,
+        request: Request<v1::GetPolicyRequest>,
     ) -> Result<Response<v1::GetPolicyResponse>, Status> {
-        Err(Status::unimplemented("policies are not served yet"))
+        let (actor, request) = called(request)?;
+        let response = policy::get(self, &actor, &request).await?;
+        Ok(Response::new(response))
     }
 
     async fn set_policy(
         &self,
-        _request: Request<v1::SetPolicyRequest>,
+        request: Request<v1::SetPolicyRequest>,
     ) -> Result<Response<v1::SetPolicyResponse>, Status> {
-        Err(Status::unimplemented("policies are not served yet"))
+        let (actor, request) = called(request)?;
+        let response = policy::set(self, &actor, request).await?;
+        Ok(Response::new(response))
     }
 
     async fn explain(
         &self,
-        _request: Request<v1::ExplainRequest>,
+        request: Request<v1::ExplainRequest>,
     ) -> Result<Response<v1::ExplainResponse>, Status> {
-        Err(Status::unimplemented("policies are not served yet"))
+        let (actor, request) = called(request)?;
+        let response = policy::explain::explain(self, &actor, request).await?;
+        Ok(Response::new(response))
     }
 
     async fn classify_tools(
         &self,
-        _request: Request<v1::ClassifyToolsRequest>,
+        request: Request<v1::ClassifyToolsRequest>,
     ) -> Result<Response<v1::ClassifyToolsResponse>, Status> {
-        Err(Status::unimplemented("tools are not classed yet"))
+        let (actor, request) = called(request)?;
+        let response = policy::classify::classify(self, &actor, &request).await?;
+        Ok(Response::new(response))
     }
 }

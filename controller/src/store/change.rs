@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Tenant,
     Server,
     Key,
+    Policy,
+    Defaults,
 }
 
 /// Whether the resource is there afterwards.
@@ -48,6 +50,8 @@ impl Kind {
             Self::Tenant => "tenant",
             Self::Server => "server",
             Self::Key => "key",
+            Self::Policy => "policy",
+            Self::Defaults => "defaults",
         }
     }
 }
@@ -69,13 +73,16 @@ impl<S> Tx<S> {
                 .iter()
                 .all(|other| other.tenant == touched.tenant)
         );
-        self.touched.retain(|other| other.id != touched.id);
+        // A tenant and its policy have one id.
+        self.touched
+            .retain(|other| (other.kind, other.id) != (touched.kind, touched.id));
         self.touched.push(touched);
     }
 
     /// Commits a change of config. The revision row is locked here and nothing is locked after it.
     pub async fn commit_change(mut self, entry: &Entry) -> Result<Committed, StoreError> {
         let tenant = self.touched.first().map(|touched| touched.tenant);
+        let tenant = tenant.filter(|tenant| !tenant.uuid().is_nil());
         let head = head::advance(&mut self.sql).await?;
         self.log(head).await?;
         self.number(head.revision).await?;
@@ -150,7 +157,7 @@ impl<S> Tx<S> {
     }
 }
 
-const NUMBER: [(Kind, &str, &str); 3] = [
+const NUMBER: [(Kind, &str, &str); 5] = [
     (
         Kind::Tenant,
         "tenants",
@@ -168,5 +175,17 @@ const NUMBER: [(Kind, &str, &str); 3] = [
         "api_keys",
         "UPDATE api_keys SET revision = $1, updated_at = $2
          WHERE tenant_id = $3 AND key_id = ANY ($4)",
+    ),
+    (
+        Kind::Policy,
+        "policies",
+        "UPDATE policies SET revision = $1, updated_at = $2
+         WHERE tenant_id = $3 AND tenant_id = ANY ($4)",
+    ),
+    (
+        Kind::Defaults,
+        "defaults",
+        "UPDATE defaults SET revision = $1, updated_at = $2
+         WHERE $3::uuid = ANY ($4)",
     ),
 ];

@@ -199,8 +199,15 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
+    /// Notes that something of the tenant itself has changed.
+    pub(super) fn touch_own_tenant(&mut self) {
+        let touched = self.scope.tenant.touched(Op::Upsert);
+        self.touch(touched);
+    }
+
     /// Removes a locked tenant with all it owns.
     pub async fn delete_tenant(&mut self, tenant: &Tenant) -> Result<(), StoreError> {
+        self.delete_policy().await?;
         for (kind, collection, statement) in OWNED {
             let rows: Vec<(Uuid, String)> = sqlx::query_as(statement)
                 .bind(tenant.uid.uuid())

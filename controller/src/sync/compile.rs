@@ -9,8 +9,10 @@ use proto::{
 };
 use uuid::Uuid;
 
+use crate::store::document::{self, Misunderstood};
+
 use super::{
-    rows::{CredentialRow, KeyRow, ServerRow, TenantKeyRow, TenantRow},
+    rows::{CredentialRow, DefaultsRow, KeyRow, PolicyRow, ServerRow, TenantKeyRow, TenantRow},
     state::{Entry, Sealed, ServerAccess, kind},
 };
 
@@ -18,7 +20,8 @@ use super::{
 pub fn tenant(row: TenantRow, keys: Vec<TenantKeyRow>) -> Entry {
     let uid = TenantUid::from_uuid(row.tenant_id);
     let name = StreamName::Tenant(uid);
-    let config = v1::TenantConfig {
+    let limits = row.limits.map(document::from_json).transpose();
+    let config = limits.map(|limits| v1::TenantConfig {
         uid: uid.to_string(),
         slug: row.slug.clone(),
         canonical_origin: row.canonical_origin.unwrap_or_default(),
@@ -29,13 +32,43 @@ pub fn tenant(row: TenantRow, keys: Vec<TenantKeyRow>) -> Entry {
             .map(Option::unwrap_or_default)
             .collect(),
         authenticators: None,
-        limits: None,
-    };
+        limits,
+    });
     Entry {
         name,
         slug: row.slug,
-        upsert: upsert(name, row.revision, &config),
+        upsert: understood(name, row.revision, config),
         sealed: Sealed::Keys(keys),
+    }
+}
+
+/// A tenant's policy.
+pub fn policy(row: PolicyRow) -> Entry {
+    let tenant = TenantUid::from_uuid(row.tenant_id);
+    let name = StreamName::Policy(tenant);
+    let config = document::from_json(row.body).map(|policy| v1::PolicyConfig {
+        tenant_uid: tenant.to_string(),
+        policy: Some(policy),
+    });
+    Entry {
+        name,
+        slug: "policy".to_owned(),
+        upsert: understood(name, row.revision, config),
+        sealed: Sealed::Nothing,
+    }
+}
+
+/// What holds for tenants that say nothing else.
+pub fn defaults(row: DefaultsRow) -> Entry {
+    let name = StreamName::Defaults;
+    let config = document::from_json(row.limits).map(|limits| v1::DefaultsConfig {
+        limits: Some(limits),
+    });
+    Entry {
+        name,
+        slug: "defaults".to_owned(),
+        upsert: understood(name, row.revision, config),
+        sealed: Sealed::Nothing,
     }
 }
 
@@ -131,6 +164,22 @@ fn auth_scheme(text: &str) -> v1::AuthScheme {
     }
 }
 
+/// A resource that was stored whole. Where it is not understood, nodes get one that is no resource
+/// at all, and refuse it: what they would be told of it in part could let in more than was meant.
+fn understood<M: Message>(
+    name: StreamName,
+    revision: i64,
+    config: Result<M, Misunderstood>,
+) -> v1::Upsert {
+    match config {
+        Ok(config) => upsert(name, revision, &config),
+        Err(_) => v1::Upsert {
+            body: Bytes::from_static(MISUNDERSTOOD),
+            ..upsert(name, revision, &())
+        },
+    }
+}
+
 fn upsert(name: StreamName, revision: i64, config: &impl Message) -> v1::Upsert {
     let body = config.encode_to_vec();
     v1::Upsert {
@@ -147,6 +196,9 @@ fn upsert(name: StreamName, revision: i64, config: &impl Message) -> v1::Upsert 
         },
     }
 }
+
+/// No message: a field with the number 0.
+const MISUNDERSTOOD: &[u8] = &[0];
 
 /// The largest resource that is sent. Frames are at most 4 MiB.
 pub const MAX_BODY_BYTES: usize = 1 << 20;

@@ -210,6 +210,8 @@ async fn entries(sql: &mut PgConnection, which: Which<'_>) -> Result<Vec<Entry>,
     let tenants = rows::tenants(sql, which).await?;
     let servers = rows::servers(sql, which).await?;
     let keys = rows::keys(sql, which).await?;
+    let policies = rows::policies(sql, which).await?;
+    let defaults = rows::defaults(sql, which).await?;
     let tenants = tenants.into_iter().map(|row| {
         let keys = wrapped.remove(&row.tenant_id).unwrap_or_default();
         compile::tenant(row, keys)
@@ -217,6 +219,8 @@ async fn entries(sql: &mut PgConnection, which: Which<'_>) -> Result<Vec<Entry>,
     Ok(tenants
         .chain(servers.into_iter().map(compile::server))
         .chain(keys.into_iter().map(compile::key))
+        .chain(policies.into_iter().map(compile::policy))
+        .chain(defaults.into_iter().map(compile::defaults))
         .collect())
 }
 

@@ -5,6 +5,7 @@ use proto::{
     id::{KeyUid, ServerUid, TenantUid},
     name::StreamName,
 };
+use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ pub struct TenantRow {
     pub slug: String,
     /// The revision that last changed it.
     pub revision: i64,
+    /// How many calls per time, as proto JSON.
+    pub limits: Option<Value>,
     /// Web origins whose pages may call its URLs. Elements can be NULL for all the schema knows.
     pub allowed_origins: Vec<Option<String>>,
     /// The origin at position 0.
@@ -107,12 +110,32 @@ pub struct KeyRow {
     pub server_ids: Vec<Uuid>,
 }
 
+/// A tenant's policy.
+#[derive(Debug, Clone, FromRow)]
+pub struct PolicyRow {
+    /// The tenant's uid.
+    pub tenant_id: Uuid,
+    /// What it says, as proto JSON.
+    pub body: Value,
+    /// The revision that last changed it.
+    pub revision: i64,
+}
+
+/// What holds for tenants that say nothing else.
+#[derive(Debug, Clone, FromRow)]
+pub struct DefaultsRow {
+    /// How many calls per time, as proto JSON.
+    pub limits: Value,
+    /// The revision that last changed it.
+    pub revision: i64,
+}
+
 /// One line of the change log.
 #[derive(Debug, Clone, FromRow)]
 pub struct ChangeRow {
     /// Which revision.
     pub revision: i64,
-    /// `tenant`, `server`, `key`.
+    /// `tenant`, `server`, `key`, `policy`, `defaults`.
     pub kind: String,
     /// The tenant's uid.
     pub tenant_id: Uuid,
@@ -130,6 +153,8 @@ impl ChangeRow {
                 tenant,
                 ServerUid::from_uuid(self.resource_id),
             )),
+            "policy" => Some(StreamName::Policy(tenant)),
+            "defaults" => Some(StreamName::Defaults),
             "key" => Some(StreamName::Key(tenant, KeyUid::from_uuid(self.resource_id))),
             _ => None,
         }
@@ -172,6 +197,20 @@ impl Which<'_> {
     fn tenants(self) -> Wanted {
         self.pick(|name| match name {
             StreamName::Tenant(tenant) => Some(tenant.uuid()),
+            _ => None,
+        })
+    }
+
+    fn policies(self) -> Wanted {
+        self.pick(|name| match name {
+            StreamName::Policy(tenant) => Some(tenant.uuid()),
+            _ => None,
+        })
+    }
+
+    fn defaults(self) -> Wanted {
+        self.pick(|name| match name {
+            StreamName::Defaults => Some(Uuid::nil()),
             _ => None,
         })
     }
@@ -260,7 +299,7 @@ pub async fn tenants(
         return Ok(Vec::new());
     }
     sqlx::query_as(
-        "SELECT t.tenant_id, t.slug, t.revision, t.allowed_origins,
+        "SELECT t.tenant_id, t.slug, t.revision, t.limits, t.allowed_origins,
                 (SELECT o.origin FROM tenant_origins o
                  WHERE o.tenant_id = t.tenant_id AND o.position = 0) AS canonical_origin,
                 ARRAY(SELECT o.origin FROM tenant_origins o
@@ -273,6 +312,40 @@ pub async fn tenants(
     .bind(wanted.tenants)
     .fetch_all(sql)
     .await
+}
+
+/// Tenants' policies.
+pub async fn policies(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<PolicyRow>, sqlx::Error> {
+    let wanted = which.policies();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT tenant_id, body, revision
+         FROM policies
+         WHERE $1::uuid[] IS NULL OR tenant_id = ANY ($1)",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .fetch_all(sql)
+    .await
+}
+
+/// What holds for tenants that say nothing else; nothing while it was never set.
+pub async fn defaults(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Option<DefaultsRow>, sqlx::Error> {
+    if which.defaults().is_nothing() {
+        return Ok(None);
+    }
+    sqlx::query_as("SELECT limits, revision FROM defaults")
+        .persistent(false)
+        .fetch_optional(sql)
+        .await
 }
 
 /// Wrapped tenant keys, a tenant's oldest first.

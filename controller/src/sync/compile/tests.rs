@@ -153,6 +153,7 @@ fn tenant_row() -> TenantRow {
         tenant_id: Uuid::from_u128(1),
         slug: "acme".to_owned(),
         revision: 3,
+        limits: None,
         allowed_origins: vec![Some("https://app.test".to_owned())],
         canonical_origin: Some("https://acme.test".to_owned()),
         alias_origins: vec!["https://b.test".to_owned(), "https://a.test".to_owned()],

@@ -4,16 +4,20 @@
 
 mod client;
 mod crossing;
+mod denials;
 mod dialing;
 mod encrypted;
 mod framing;
 mod hosts;
 mod isolation;
 mod limits;
+mod lists;
 mod messages;
 mod mirrored;
 mod multiplexed;
 mod relaying;
+mod revoked;
+mod rules;
 mod sessions;
 mod streams;
 mod upstream;

@@ -129,19 +129,24 @@ pub fn rewrite(
     Ok(out.into())
 }
 
-/// The same for the data of one event: requests and notifications of the server stay as they are.
+/// The same for the data of one event; none where the client may not have it at all, because it is news of a
+/// resource that is kept from it. Other notifications, and requests of the server, stay as they are.
 pub fn rewrite_event(
     data: &[u8],
     expected: Option<List>,
     editor: &impl Editor,
-) -> Result<Bytes, Unlisted> {
+) -> Result<Option<Bytes>, Unlisted> {
     let document = Document::parse(data, &LIMITS).map_err(|_| Unlisted::Malformed)?;
-    let held = |key| document.member(Scope::Envelope, key).is_some();
-    if held("method") && !held("result") {
-        return Ok(document.into_bytes());
+    let held = |key| document.member(Scope::Envelope, key);
+    if let (Some(method), None) = (held("method"), held("result")) {
+        let shown = method != UPDATED || {
+            let uri = document.member(Scope::Params, "uri").and_then(json::string);
+            uri.is_some_and(|uri| editor.permits(List::Resources, &uri))
+        };
+        return Ok(shown.then(|| document.into_bytes()));
     }
     let reply = Reply::of(document).map_err(|_| Unlisted::Malformed)?;
-    rewrite(&reply, expected, editor)
+    rewrite(&reply, expected, editor).map(Some)
 }
 
 fn write_member(
@@ -192,6 +197,7 @@ fn separate(out: &mut Vec<u8>, opening: u8) {
     }
 }
 
+const UPDATED: &[u8] = b"\"notifications/resources/updated\"";
 const PRIVATE: &[u8] = b"\"private\"";
 
 #[cfg(test)]

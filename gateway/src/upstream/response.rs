@@ -40,20 +40,25 @@ pub(super) enum Screening {
     Off,
     /// The one that was asked for.
     List(List),
-    /// Any: the call was made before.
+    /// Any, and news of resources.
     Any,
 }
 
 impl Screening {
     fn of(call: &Call, permit: &Permit) -> Self {
-        match call.message() {
-            Some(message) => List::of(message.method()).map_or(Self::Off, Self::List),
-            // A resumed stream brings answers to what was asked before, and a server that is not quite
-            // right may bring them on any.
-            None if permit.is_restricted() || call.headers().contains_key(LAST_EVENT_ID) => {
-                Self::Any
-            }
-            None => Self::Off,
+        if let Some(list) = call
+            .message()
+            .and_then(|message| List::of(message.method()))
+        {
+            return Self::List(list);
+        }
+        // A resumed stream brings answers to what was asked before, and a server that is not quite
+        // right may bring them on any that is open for long.
+        let resumed = call.message().is_none() && call.headers().contains_key(LAST_EVENT_ID);
+        if resumed || (call.is_long_lived() && permit.is_restricted()) {
+            Self::Any
+        } else {
+            Self::Off
         }
     }
 

@@ -37,7 +37,9 @@ impl Screen {
                 Some(data) => {
                     let data = list::rewrite_event(data.as_bytes(), self.expected, &self.sight)
                         .map_err(RelayError::Unlisted)?;
-                    event.write(Some(&data), &mut out);
+                    if let Some(data) = data {
+                        event.write(Some(&data), &mut out);
+                    }
                 }
             }
         }

@@ -356,6 +356,40 @@ async fn lists_in_resumed_streams_are_cut_down_too() {
     }
 }
 
+/// News of a resource is for those who may read it.
+#[tokio::test]
+async fn news_of_hidden_resources_is_kept_back() {
+    let world = World::new().await;
+    let grant = v1::Grant {
+        resources: vec!["file:///docs/*".into()],
+        ..grant("read")
+    };
+    Rules::granting(&world, [grant]).publish(&world);
+    let news = |uri: &str| {
+        format!(
+            "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{{\"uri\":\"{uri}\"}}}}\n\n"
+        )
+    };
+    for request in [
+        Post::bare("GET", HOST_A, "s1", &world.adam),
+        request(
+            &world.adam,
+            "subscriptions/listen",
+            r#""notifications":{},"#,
+        ),
+    ] {
+        let mut client = world.connect().await;
+        client.send(request.bytes()).await;
+        let mut call = world.one.call().await;
+        call.stream("").await;
+        assert_eq!(client.head().await.unwrap().0, 200);
+        call.chunk(&news("file:///etc/x")).await;
+        call.chunk(&news("file:///docs/a")).await;
+        let seen = client.chunk().await.unwrap();
+        assert_eq!(seen.as_deref(), Some(&*news("file:///docs/a")));
+    }
+}
+
 /// A list that cannot be read is none: nothing of it passes.
 #[tokio::test]
 async fn what_is_no_list_never_passes_for_one() {

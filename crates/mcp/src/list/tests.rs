@@ -101,8 +101,19 @@ fn events_are_cut_down_where_they_are_answers() {
     let asked =
         r#"{"jsonrpc":"2.0","id":1,"method":"roots/list","params":{"tools":[{"name":"hidden"}]}}"#;
     let event = |data: &str| rewrite_event(data.as_bytes(), None, &Backwards);
-    assert_eq!(event(&list).unwrap(), rewritten(&list, None).unwrap());
-    assert_eq!(event(asked).unwrap(), asked);
+    let passed = |data: &str| event(data).unwrap().map(|data| data.to_vec());
+    let same = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(passed(&list), same(&rewritten(&list, None).unwrap()));
+    assert_eq!(passed(asked), same(asked));
+    let news = |params: Value| {
+        let method = "notifications/resources/updated";
+        json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string()
+    };
+    let seen = news(json!({"uri": "a:b"}));
+    assert_eq!(passed(&seen), same(&seen));
+    for kept in [json!({"uri": "a:hidden"}), json!({"uri": 1}), json!({})] {
+        assert_eq!(passed(&news(kept)), None);
+    }
     for odd in [
         "text",
         "[]",

@@ -35,6 +35,9 @@ mod digest;
 /// Checks of request fields.
 mod field;
 
+/// Headers that operators choose.
+mod header;
+
 /// API keys.
 mod key;
 
@@ -61,6 +64,9 @@ mod revision;
 
 /// MCP servers.
 mod server;
+
+/// Tokens that an operator pasted or had made.
+mod static_token;
 
 /// Tenants.
 mod tenant;

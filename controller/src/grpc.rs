@@ -7,6 +7,7 @@ use proto::{
         access_service_server::AccessServiceServer, key_service_server::KeyServiceServer,
         limit_service_server::LimitServiceServer, node_service_server::NodeServiceServer,
         revision_service_server::RevisionServiceServer, server_service_server::ServerServiceServer,
+        static_token_service_server::StaticTokenServiceServer,
         tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
     },
     node::v1::lease_service_server::LeaseServiceServer,
@@ -102,6 +103,7 @@ impl Grpc {
             .add_service(sized!(ServerServiceServer::new(admin.clone())))
             .add_service(sized!(KeyServiceServer::new(admin.clone())))
             .add_service(sized!(LimitServiceServer::new(admin.clone())))
+            .add_service(sized!(StaticTokenServiceServer::new(admin.clone())))
             .add_service(sized!(AccessServiceServer::new(admin.clone())))
             .add_service(sized!(TokenServiceServer::new(admin.clone())))
             .add_service(sized!(NodeServiceServer::new(admin.clone())))

@@ -1,4 +1,4 @@
-//! What nodes need besides config: credentials ready to present, and the keys of session ids. This
+//! What nodes need besides config: what calls carry, and what callers' credentials are checked with. This
 //! is the one place where stored credentials become plain, for as long as it takes to encode them.
 //!
 //! A credential is sent to a node only after it is recorded that the node got it: while the database
@@ -52,10 +52,13 @@ mod ledger;
 /// From a sealed row to what a node attaches.
 mod offer;
 
-/// The keys of session ids.
-mod session_keys;
+/// What a tenant's credentials are checked with.
+mod tenant_secrets;
 
-pub use session_keys::sealing_key;
+/// What calls with static tokens carry.
+mod token_headers;
+
+pub use tenant_secrets::sealing_key;
 
 /// Hands out credential leases.
 #[derive(Clone)]
@@ -225,7 +228,7 @@ impl Watch {
                     self.send(News::Withdrawal(news)).await?;
                     self.ledger.withdrawn(server);
                 }
-                Due::SessionKeys(tenant, keys) => self.send_keys(tenant, keys).await?,
+                Due::TenantSecrets(tenant, entry) => self.send_secrets(tenant, entry).await?,
                 Due::Offer(server, entry, Record::Made) => {
                     self.send_offer(state, server, entry).await?;
                 }
@@ -299,23 +302,23 @@ impl Watch {
         Ok(())
     }
 
-    async fn send_keys(&mut self, tenant: TenantUid, entry: Arc<Entry>) -> Result<(), End> {
-        let Sealed::Keys(keys) = &entry.sealed else {
+    async fn send_secrets(&mut self, tenant: TenantUid, entry: Arc<Entry>) -> Result<(), End> {
+        let Sealed::Tenant(sealed) = &entry.sealed else {
             return Ok(());
         };
-        let day = session_keys::day(self.service.clock.now());
-        match session_keys::of(&self.service.vault, tenant, keys, day) {
-            Ok(keys) => self.send(News::TenantSecrets(keys)).await?,
+        let day = tenant_secrets::day(self.service.clock.now());
+        match tenant_secrets::of(&self.service.vault, tenant, sealed, day) {
+            Ok(secrets) => self.send(News::TenantSecrets(secrets)).await?,
             Err(unreadable) => {
                 metrics::counter!("aldgate_tenant_keys_unreadable_total").increment(1);
                 tracing::error!(
                     tenant.id = %tenant,
                     error = &unreadable as &dyn Error,
-                    "a tenant's session ids cannot be sealed"
+                    "a tenant's key cannot be read: its sessions and static tokens do not work"
                 );
             }
         }
-        self.ledger.keyed(tenant, entry, day);
+        self.ledger.told(tenant, entry, day);
         Ok(())
     }
 

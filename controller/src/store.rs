@@ -14,6 +14,9 @@ pub mod audit;
 /// The end of a config transaction: revision, change log, audit record, notification.
 pub mod change;
 
+/// How callers prove who they are.
+pub mod authenticator;
+
 /// Sealed values.
 pub mod credential;
 
@@ -46,6 +49,9 @@ pub mod server;
 
 /// What making a session needs to know.
 pub mod session;
+
+/// Tokens that an operator pasted or had made.
+pub mod static_token;
 
 /// Tenants and their origins.
 pub mod tenant;

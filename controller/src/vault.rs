@@ -9,9 +9,14 @@ use std::{
 
 use aws_lc_rs::hmac;
 use proto::id::{ServerUid, TenantUid};
-use seal::{Context, Kek, TenantKey, WrapContext};
+use seal::{Kek, TenantKey, WrapContext};
 use uuid::Uuid;
 use zeroize::Zeroizing;
+
+pub use self::place::Place;
+
+/// What a seal binds.
+mod place;
 
 /// How a credential is presented to a server, as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +149,7 @@ impl Vault {
     ) -> Result<NewCredential, Unreadable> {
         let key = self.tenant_key(row.tenant, keys)?;
         let fingerprint = fingerprint(&key, value);
-        row.sealed = seal::seal(&key, &self.context(&row), value);
+        row.sealed = self.seal(keys, &Place::credential(&row), value)?;
         Ok(NewCredential { row, fingerprint })
     }
 
@@ -154,17 +159,42 @@ impl Vault {
         keys: &[WrappedTenantKey],
         row: &SealedCredential,
     ) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-        let own: Vec<Arc<TenantKey>> = keys
-            .iter()
-            .filter(|key| key.tenant == row.tenant)
-            .filter_map(|key| self.unwrap(key).ok())
-            .collect();
+        self.open(keys, &Place::credential(row), &row.sealed)
+    }
+
+    /// Seals a value for its place, under the tenant's newest key.
+    pub fn seal(
+        &self,
+        keys: &[WrappedTenantKey],
+        place: &Place<'_>,
+        value: &[u8],
+    ) -> Result<Vec<u8>, Unreadable> {
+        let key = self.tenant_key(place.tenant, keys)?;
+        Ok(seal::seal(&key, &place.context(self.deployment), value))
+    }
+
+    /// Opens what was sealed for this place, with whichever of the tenant's keys it names.
+    pub fn open(
+        &self,
+        keys: &[WrappedTenantKey],
+        place: &Place<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+        let own = self.tenant_keys(place.tenant, keys);
         let find = |id: Uuid, version: u32| {
             own.iter()
                 .map(Arc::as_ref)
                 .find(|key| key.id() == id && key.version() == version)
         };
-        seal::open(find, &self.context(row), &row.sealed).map_err(|_| Unreadable)
+        seal::open(find, &place.context(self.deployment), sealed).map_err(|_| Unreadable)
+    }
+
+    /// All of a tenant's keys that can be unwrapped.
+    pub fn tenant_keys(&self, tenant: TenantUid, keys: &[WrappedTenantKey]) -> Vec<Arc<TenantKey>> {
+        keys.iter()
+            .filter(|key| key.tenant == tenant)
+            .filter_map(|key| self.unwrap(key).ok())
+            .collect()
     }
 
     /// The newest of a tenant's keys.
@@ -217,21 +247,6 @@ impl Vault {
         WrapContext {
             deployment: self.deployment,
             tenant: tenant.uuid(),
-        }
-    }
-
-    fn context<'a>(&self, row: &'a SealedCredential) -> Context<'a> {
-        Context {
-            deployment: self.deployment,
-            tenant: row.tenant.uuid(),
-            table: "credentials",
-            record: row.server.uuid(),
-            field: "value",
-            generation: row.generation,
-            server: row.server.uuid(),
-            origin: &row.origin,
-            subject: "shared",
-            kind: row.scheme.as_str(),
         }
     }
 }

@@ -15,6 +15,14 @@ pub(super) fn of(name: &str, resource: &impl Message) -> [u8; 32] {
     *hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
 }
 
+/// The digest of a resource with something of it that its public form leaves out, so that a change
+/// of that alone is told too.
+pub(super) fn with(name: &str, resource: &impl Message, unseen: &[u8]) -> [u8; 32] {
+    let bytes = [canonical(name, resource).as_bytes(), &[0], unseen].concat();
+    let hash = digest(&SHA256, &bytes);
+    *hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
+}
+
 fn canonical(name: &str, resource: &impl Message) -> String {
     let descriptor = DESCRIPTORS
         .get_message_by_name(name)

@@ -1,17 +1,16 @@
-//! API keys: made, narrowed, disabled and removed by a tenant. A key's secret is shown once.
-
-use std::collections::BTreeSet;
+//! API keys: made, narrowed, rotated, disabled and removed by a tenant. A key's secret is shown once.
 
 use proto::{
     admin::v1::{self, key_service_server::KeyService},
-    id::{KeyUid, ServerUid},
-    name::{KeyName, ServerName, Slug, TenantName},
+    id::KeyUid,
+    name::{KeyName, Slug, TenantName},
 };
 use time::Duration;
 use token::ApiKey;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use self::reach::{Reach, check_reach, hold, servers};
 use super::{
     Actor, Admin, called, check_etag, digest, etag,
     field::{self, Checks, DISPLAY_NAME},
@@ -21,9 +20,12 @@ use super::{
     timestamp,
 };
 use crate::{
-    error::{Error, Violation},
-    store::{OneTenant, Tx, audit::Entry, key::Key, tenant::Tenant},
+    error::Error,
+    store::{OneTenant, Tx, audit::Entry, key::Key, server::Server, tenant::Tenant},
 };
+
+/// Which servers a key opens.
+mod reach;
 
 #[tonic::async_trait]
 impl KeyService for Admin {
@@ -67,9 +69,10 @@ impl KeyService for Admin {
 
     async fn rotate_key(
         &self,
-        _request: Request<v1::RotateKeyRequest>,
+        request: Request<v1::RotateKeyRequest>,
     ) -> Result<Response<v1::RotateKeyResponse>, Status> {
-        Err(Status::unimplemented("keys cannot be rotated yet"))
+        let (actor, request) = called(request)?;
+        Ok(Response::new(rotate(self, &actor, request).await?))
     }
 
     async fn delete_key(
@@ -94,6 +97,7 @@ async fn create(
     checks.line("key.display_name", &given.display_name, DISPLAY_NAME);
     let servers = servers(&mut checks, &parent.tenant, &given.servers);
     check_reach(&mut checks, given.all_servers, &given.servers);
+    check_scopes(&mut checks, &given.scopes);
     if lifespan.is_none() {
         checks.refuse("lifespan", "is required: 7, 15 or 30 days, or permanent");
     }
@@ -111,6 +115,9 @@ async fn create(
         servers: servers.iter().map(Slug::to_string).collect(),
         disabled: given.disabled,
         expires_at: lifespan.map(|lifespan| tx.time() + lifespan),
+        scopes: given.scopes,
+        primary: false,
+        previous_expires_at: None,
         revision: 0,
         created_at: tx.time(),
         updated_at: tx.time(),
@@ -162,6 +169,9 @@ async fn update(
     if mask.names("display_name") {
         checks.line("key.display_name", &given.display_name, DISPLAY_NAME);
     }
+    if mask.names("scopes") {
+        check_scopes(&mut checks, &given.scopes);
+    }
     let reach = Reach::asked(&mut checks, &mask, &given, servers);
     let (Some(reach), []) = (reach, checks.found()) else {
         return Err(checks.into_error());
@@ -184,6 +194,9 @@ async fn update(
     if mask.names("disabled") {
         after.disabled = given.disabled;
     }
+    if mask.names("scopes") {
+        after.scopes = given.scopes;
+    }
     match reach {
         Reach::Same => {}
         Reach::All => (after.all_servers, after.servers) = (true, Vec::new()),
@@ -197,6 +210,33 @@ async fn update(
     Ok(v1::UpdateKeyResponse {
         key: Some(key),
         revision,
+    })
+}
+
+async fn rotate(
+    admin: &Admin,
+    actor: &Actor,
+    request: v1::RotateKeyRequest,
+) -> Result<v1::RotateKeyResponse, Error> {
+    let name: KeyName = field::name("name", &request.name)?;
+    let overlap = overlap(request.overlap)?;
+    let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
+    let before = tx.lock_key(&name.key).await?;
+    let before = before.ok_or_else(|| Error::NotFound(name.to_string()))?;
+    check_etag(&request.etag, before.revision)?;
+    let mut after = before.clone();
+    after.previous_expires_at = overlap.map(|overlap| tx.time() + overlap);
+    let secret = ApiKey::generate();
+    tx.rotate_key(&after, &secret.sha256()).await?;
+    let tenant = tx.tenant().clone();
+    let mut entry = entry(&tenant, &after, Some(&before), None);
+    // A rotation without an overlap changes nothing that is shown; its record tells it all the same.
+    entry.after = Some(digest::with(KEY, &view(&tenant, &after), &secret.sha256()));
+    let committed = tx.commit_change(&entry).await?;
+    Ok(v1::RotateKeyResponse {
+        key: Some(view(&tenant, &after.after(committed))),
+        secret: secret.expose().to_owned(),
+        revision: committed.revision,
     })
 }
 
@@ -218,90 +258,56 @@ async fn delete(
     })
 }
 
-/// Which servers a key is to open from now on.
-enum Reach {
-    Same,
-    All,
-    These(BTreeSet<Slug>),
+/// Makes the key that comes with a new server: for that server alone, and without end. It is
+/// committed together with the server.
+pub(super) async fn add_primary(
+    tx: &mut Tx<OneTenant>,
+    server: &Server,
+) -> Result<(Key, ApiKey), Error> {
+    let uid = server.uid.to_string();
+    let (digits, _) = uid.split_at(PRIMARY_DIGITS);
+    let key = Key {
+        uid: KeyUid::from_uuid(Uuid::now_v7()),
+        slug: format!("primary-{digits}"),
+        display_name: format!("Primary key of {}", server.slug),
+        all_servers: false,
+        servers: vec![server.slug.clone()],
+        disabled: false,
+        expires_at: None,
+        scopes: Vec::new(),
+        primary: true,
+        previous_expires_at: None,
+        revision: 0,
+        created_at: tx.time(),
+        updated_at: tx.time(),
+    };
+    let secret = ApiKey::generate();
+    tx.insert_key(&key, &secret.sha256(), &[server.uid]).await?;
+    Ok((key, secret))
 }
 
-impl Reach {
-    /// What the mask and the values ask for. Naming servers narrows a key that opened all of them.
-    fn asked(
-        checks: &mut Checks,
-        mask: &Mask,
-        given: &v1::Key,
-        servers: BTreeSet<Slug>,
-    ) -> Option<Self> {
-        match (mask.names("all_servers"), mask.names("servers")) {
-            (false, false) => Some(Self::Same),
-            (true, false) if given.all_servers => Some(Self::All),
-            (true, false) => {
-                checks.refuse("key.all_servers", "name the servers it opens instead");
-                None
-            }
-            (all_named, true) => {
-                let all = all_named && given.all_servers;
-                check_reach(checks, all, &given.servers);
-                Some(if all { Self::All } else { Self::These(servers) })
-            }
-        }
+/// `{server}:{action}`, as the gateway reads them.
+fn check_scopes(checks: &mut Checks, given: &[String]) {
+    if let Err(fault) = policy::Scopes::parse(given) {
+        checks.refuse(format!("key.{}", fault.field), fault.problem);
     }
 }
 
-/// All servers or some of them: no key is made that opens nothing. A name at fault is told already,
-/// so it counts as named.
-fn check_reach(checks: &mut Checks, all: bool, named: &[String]) {
-    if all && !named.is_empty() {
-        checks.refuse("key.servers", "must be empty when `all_servers` is set");
-    } else if !all && named.is_empty() {
-        checks.refuse(
-            "key.servers",
-            "name at least one server, or set `all_servers`",
-        );
-    }
+/// How long the secret before still works.
+fn overlap(given: Option<prost_types::Duration>) -> Result<Option<Duration>, Error> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let overlap = std::time::Duration::try_from(given).ok();
+    let overlap = overlap.and_then(|overlap| Duration::try_from(overlap).ok());
+    let overlap = overlap.filter(|overlap| *overlap <= LONGEST_OVERLAP);
+    let overlap = overlap.ok_or_else(|| Error::invalid("overlap", "must be at most 7 days"))?;
+    Ok((!overlap.is_zero()).then_some(overlap))
 }
 
-/// The servers named, which must be of the key's own tenant.
-fn servers(checks: &mut Checks, tenant: &Slug, given: &[String]) -> BTreeSet<Slug> {
-    if given.len() > MAX_SERVERS {
-        checks.refuse("key.servers", format!("must be at most {MAX_SERVERS}"));
-        return BTreeSet::new();
-    }
-    let mut servers = BTreeSet::new();
-    for (at, text) in given.iter().enumerate() {
-        let field = format!("key.servers[{at}]");
-        let Some(name) = checks.parse::<ServerName>(&field, text) else {
-            continue;
-        };
-        if name.tenant == *tenant {
-            servers.insert(name.server);
-        } else {
-            checks.refuse(field, "must be a server of the key's own tenant");
-        }
-    }
-    servers
-}
-
-/// The uids of these servers, which stay until the transaction ends.
-async fn hold(tx: &mut Tx<OneTenant>, servers: &BTreeSet<Slug>) -> Result<Vec<ServerUid>, Error> {
-    let wanted: Vec<Slug> = servers.iter().cloned().collect();
-    let found = tx.hold_servers(&wanted).await?;
-    let missing: Vec<Violation> = wanted
-        .iter()
-        .filter(|slug| found.iter().all(|(_, held)| held != slug.as_str()))
-        .map(|slug| Violation::new("key.servers", format!("there is no server `{slug}`")))
-        .collect();
-    if missing.is_empty() {
-        Ok(found.into_iter().map(|(uid, _)| uid).collect())
-    } else {
-        Err(Error::Invalid(missing))
-    }
-}
-
-/// How long a key lives: `Some(None)` is for ever.
+/// How long a key or a static token lives: `Some(None)` is for ever.
 #[expect(clippy::option_option, reason = "not said, for ever, and so long")]
-fn lifespan(lifespan: v1::KeyLifespan) -> Option<Option<Duration>> {
+pub(super) fn lifespan(lifespan: v1::KeyLifespan) -> Option<Option<Duration>> {
     match lifespan {
         v1::KeyLifespan::Unspecified => None,
         v1::KeyLifespan::SevenDays => Some(Some(Duration::days(7))),
@@ -324,7 +330,7 @@ async fn commit(
 }
 
 fn entry(tenant: &Tenant, key: &Key, before: Option<&Key>, after: Option<&Key>) -> Entry {
-    let digest = |key: &Key| digest::of("aldgate.admin.v1.Key", &view(tenant, key));
+    let digest = |key: &Key| digest::of(KEY, &view(tenant, key));
     Entry {
         resource: format!("{}/keys/{}", tenant.name(), key.slug),
         before: before.map(digest),
@@ -332,7 +338,7 @@ fn entry(tenant: &Tenant, key: &Key, before: Option<&Key>, after: Option<&Key>) 
     }
 }
 
-fn view(tenant: &Tenant, key: &Key) -> v1::Key {
+pub(super) fn view(tenant: &Tenant, key: &Key) -> v1::Key {
     let name = tenant.name();
     let servers = key.servers.iter();
     v1::Key {
@@ -349,9 +355,19 @@ fn view(tenant: &Tenant, key: &Key) -> v1::Key {
         update_time: Some(timestamp(key.updated_at)),
         etag: etag(key.revision),
         revision: key.revision,
-        ..v1::Key::default()
+        scopes: key.scopes.clone(),
+        primary: key.primary,
+        previous_expire_time: key.previous_expires_at.map(timestamp),
     }
 }
 
-const CHANGEABLE: [&str; 4] = ["display_name", "all_servers", "servers", "disabled"];
-const MAX_SERVERS: usize = 250;
+const KEY: &str = "aldgate.admin.v1.Key";
+const CHANGEABLE: [&str; 5] = [
+    "display_name",
+    "all_servers",
+    "servers",
+    "scopes",
+    "disabled",
+];
+const LONGEST_OVERLAP: Duration = Duration::days(7);
+const PRIMARY_DIGITS: usize = 8;

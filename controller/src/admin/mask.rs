@@ -40,6 +40,11 @@ impl Mask {
         }
     }
 
+    /// All fields: what a creation sets.
+    pub(super) fn all(changeable: &[&str]) -> Self {
+        Self(changeable.iter().map(|&path| path.to_owned()).collect())
+    }
+
     /// Whether this field is to be changed.
     pub(super) fn names(&self, field: &str) -> bool {
         self.0.iter().any(|path| path == field)

@@ -1,7 +1,8 @@
 //! MCP servers: registered with their credentials, changed and removed by a tenant.
 
-use egress::{Endpoint, Origin};
+use egress::Endpoint;
 use proto::{
+    access::v1::Authenticators,
     admin::v1::{self, server_service_server::ServerService},
     id::ServerUid,
     name::{ServerName, Slug, TenantName},
@@ -9,11 +10,14 @@ use proto::{
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use self::registration::{changed, read_new, url};
+use self::{
+    auth::{detach, present},
+    registration::{changed, read_new, url},
+};
 use super::{
-    Actor, Admin, called, check_etag, credential, digest, etag,
+    Actor, Admin, authenticator, called, check_etag, credential, digest, etag,
     field::{self, Checks},
-    last,
+    key, last,
     mask::Mask,
     page::{BYTES, List},
     timestamp,
@@ -23,11 +27,13 @@ use crate::{
     store::{
         OneTenant, Tx,
         audit::Entry,
-        server::{Auth, Server},
+        server::{Auth, EgressMode, Server},
         tenant::Tenant,
     },
-    vault::{AuthScheme, SealedCredential},
 };
+
+/// What is presented to it.
+mod auth;
 
 /// What a tenant says of a server, checked.
 mod registration;
@@ -85,7 +91,9 @@ impl ServerService for Admin {
         request: Request<v1::SetServerCredentialRequest>,
     ) -> Result<Response<v1::SetServerCredentialResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(set_credential(self, &actor, request).await?))
+        Ok(Response::new(
+            auth::set_credential(self, &actor, request).await?,
+        ))
     }
 }
 
@@ -95,9 +103,11 @@ async fn create(
     request: v1::CreateServerRequest,
 ) -> Result<v1::CreateServerResponse, Error> {
     let parent: TenantName = field::name("parent", &request.parent)?;
-    let given = field::required("server", request.server)?;
+    let mut given = field::required("server", request.server)?;
     let mut checks = Checks::new();
     let slug: Option<Slug> = checks.parse("server_id", &request.server_id);
+    let authenticators = given.authenticators.take();
+    let authenticators = authenticator::Given::read(&mut checks, AUTHENTICATORS, authenticators);
     let registration = read_new(&mut checks, given);
     let credential = match request.credential {
         Some(input) => credential::read(&mut checks, input),
@@ -111,10 +121,20 @@ async fn create(
     // The tenant first: whoever may not see it learns nothing of what its names resolve to.
     drop(actor.enter(&admin.0.store, &parent.tenant, &parent).await?);
     url::vet(admin, &endpoint.origin).await?;
+    if let Some(authenticators) = &authenticators {
+        authenticators.vet(admin).await?;
+    }
 
     let mut tx = actor.enter(&admin.0.store, &parent.tenant, &parent).await?;
     url::refuse_own(&mut tx, &endpoint.origin).await?;
+    if authenticators.is_some() {
+        // The tenant before its servers, as everywhere: what nodes hold of it may change.
+        tx.lock_tenant().await?;
+    }
     let mut server = Server {
+        authenticators: authenticator::settle(admin, &mut tx, authenticators, None).await?,
+        egress: registration.egress,
+        lease_generation: 0,
         uid: ServerUid::from_uuid(Uuid::new_v4()),
         slug: slug.to_string(),
         auth: Auth::none(),
@@ -135,11 +155,20 @@ async fn create(
     if let Some(sealed) = &sealed {
         tx.put_credential(sealed).await?;
     }
-    let (server, revision) = commit(tx, None, server).await?;
+    let primary = if request.omit_primary_key {
+        None
+    } else {
+        Some(key::add_primary(&mut tx, &server).await?)
+    };
+    let tenant = tx.tenant().clone();
+    let entry = entry(&tenant, &server, None, Some(&server));
+    let committed = tx.commit_change(&entry).await?;
+    let secret = primary.as_ref().map(|(_, secret)| secret.expose());
     Ok(v1::CreateServerResponse {
-        server: Some(server),
-        revision,
-        ..v1::CreateServerResponse::default()
+        server: Some(view(&tenant, &server.after(committed))),
+        revision: committed.revision,
+        primary_key_secret: secret.unwrap_or_default().to_owned(),
+        primary_key: primary.map(|(key, _)| key::view(&tenant, &key.after(committed))),
     })
 }
 
@@ -171,27 +200,30 @@ async fn update(
     actor: &Actor,
     request: v1::UpdateServerRequest,
 ) -> Result<v1::UpdateServerResponse, Error> {
-    let given = field::required("server", request.server)?;
+    let mut given = field::required("server", request.server)?;
     let name: ServerName = field::name("server.name", &given.name)?;
     let mask = Mask::read(request.update_mask, &registration::CHANGEABLE)?;
-    let endpoint = if mask.names("url") {
-        let endpoint = url::read(&given.url)?;
+    let authenticators = given.authenticators.take();
+    let places = Places::read(&given, &mask, authenticators)?;
+    if !places.is_empty() {
+        // The tenant first: whoever may not see it learns nothing of what names resolve to.
         drop(actor.enter(&admin.0.store, &name.tenant, &name).await?);
-        url::vet(admin, &endpoint.origin).await?;
-        Some(endpoint)
-    } else {
-        None
-    };
+        places.vet(admin).await?;
+    }
 
     let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
-    if let Some(endpoint) = &endpoint {
+    if let Some(endpoint) = &places.endpoint {
         url::refuse_own(&mut tx, &endpoint.origin).await?;
+    }
+    if mask.names("authenticators") {
+        // The tenant before its servers, as everywhere: what nodes hold of it may change.
+        tx.lock_tenant().await?;
     }
     let before = tx.lock_server(&name.server).await?;
     let before = before.ok_or_else(|| Error::NotFound(name.to_string()))?;
     check_etag(&given.etag, before.revision)?;
     let mut after = changed(&before, given, &mask)?;
-    if let Some(endpoint) = endpoint {
+    if let Some(endpoint) = places.endpoint {
         let moved = Endpoint::parse(&before.url).map(|old| old.origin).ok()
             != Some(endpoint.origin.clone());
         after.url = endpoint.to_string();
@@ -200,12 +232,67 @@ async fn update(
             detach(&mut tx, &mut after).await?;
         }
     }
+    if after.egress != before.egress {
+        // What a lease holds depends on it.
+        after.lease_generation += 1;
+    }
     tx.update_server(&after).await?;
+    if mask.names("authenticators") {
+        let stored = before.authenticators.as_ref();
+        after.authenticators =
+            authenticator::settle(admin, &mut tx, places.authenticators, stored).await?;
+        tx.set_server_authenticators(&after).await?;
+    }
     let (server, revision) = commit(tx, Some(&before), after).await?;
     Ok(v1::UpdateServerResponse {
         server: Some(server),
         revision,
     })
+}
+
+/// What an update names of places elsewhere, to be looked at before anything is locked.
+struct Places {
+    endpoint: Option<Endpoint>,
+    authenticators: Option<authenticator::Given>,
+}
+
+impl Places {
+    fn read(
+        given: &v1::Server,
+        mask: &Mask,
+        authenticators: Option<Authenticators>,
+    ) -> Result<Self, Error> {
+        let mut checks = Checks::new();
+        let endpoint = if mask.names("url") {
+            checks.parse("server.url", &given.url)
+        } else {
+            None
+        };
+        let authenticators = authenticators.filter(|_| mask.names("authenticators"));
+        let authenticators =
+            authenticator::Given::read(&mut checks, AUTHENTICATORS, authenticators);
+        if !checks.found().is_empty() {
+            return Err(checks.into_error());
+        }
+        Ok(Self {
+            endpoint,
+            authenticators,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.endpoint.is_none() && self.authenticators.is_none()
+    }
+
+    async fn vet(&self, admin: &Admin) -> Result<(), Error> {
+        if let Some(endpoint) = &self.endpoint {
+            url::vet(admin, &endpoint.origin).await?;
+        }
+        match &self.authenticators {
+            Some(authenticators) => authenticators.vet(admin).await,
+            None => Ok(()),
+        }
+    }
 }
 
 async fn delete(
@@ -215,108 +302,18 @@ async fn delete(
 ) -> Result<v1::DeleteServerResponse, Error> {
     let name: ServerName = field::name("name", &request.name)?;
     let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
+    tx.lock_tenant().await?;
     let server = tx.lock_server(&name.server).await?;
     let server = server.ok_or_else(|| Error::NotFound(name.to_string()))?;
     check_etag(&request.etag, server.revision)?;
     tx.delete_server(&server).await?;
+    let secrets = authenticator::secrets(server.authenticators.as_ref());
+    tx.delete_jwt_secrets(&secrets).await?;
     let entry = entry(tx.tenant(), &server, Some(&server), None);
     let committed = tx.commit_change(&entry).await?;
     Ok(v1::DeleteServerResponse {
         revision: committed.revision,
     })
-}
-
-async fn set_credential(
-    admin: &Admin,
-    actor: &Actor,
-    request: v1::SetServerCredentialRequest,
-) -> Result<v1::SetServerCredentialResponse, Error> {
-    let name: ServerName = field::name("name", &request.name)?;
-    let input = field::required("credential", request.credential)?;
-    let mut checks = Checks::new();
-    let given = credential::read(&mut checks, input);
-    let (Some(given), []) = (given, checks.found()) else {
-        return Err(checks.into_error());
-    };
-
-    let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
-    let before = tx.lock_server(&name.server).await?;
-    let before = before.ok_or_else(|| Error::NotFound(name.to_string()))?;
-    check_etag(&request.etag, before.revision)?;
-    let mut after = before.clone();
-    let origin = url::read(&before.url)?.origin;
-    match present(admin, &mut tx, &mut after, &origin, given).await? {
-        Some(sealed) => tx.put_credential(&sealed).await?,
-        None => tx.remove_credential(after.uid).await?,
-    }
-    tx.update_server(&after).await?;
-    let (server, revision) = commit(tx, Some(&before), after).await?;
-    Ok(v1::SetServerCredentialResponse {
-        server: Some(server),
-        revision,
-    })
-}
-
-/// Gives the server what it is presented from now on, as its next generation, and returns the
-/// sealed value to store.
-async fn present(
-    admin: &Admin,
-    tx: &mut Tx<OneTenant>,
-    server: &mut Server,
-    origin: &Origin,
-    given: credential::Given,
-) -> Result<Option<SealedCredential>, Error> {
-    let (scheme, header, value) = match given {
-        credential::Given::None if server.auth == Auth::none() => return Ok(None),
-        credential::Given::None => {
-            server.auth = Auth {
-                generation: server.auth.generation + 1,
-                updated_at: Some(tx.time()),
-                ..Auth::none()
-            };
-            return Ok(None);
-        }
-        credential::Given::Some {
-            scheme,
-            header,
-            value,
-        } => (scheme, header, value),
-    };
-    let row = SealedCredential {
-        tenant: tx.tenant().uid,
-        server: server.uid,
-        generation: server.auth.generation + 1,
-        origin: origin.to_string(),
-        scheme,
-        sealed: Vec::new(),
-    };
-    let keys = tx.tenant_keys().await?;
-    let new = admin
-        .0
-        .vault
-        .seal_credential(&keys, row, value.as_bytes())?;
-    server.auth = Auth {
-        scheme: Some(scheme),
-        header,
-        generation: new.row.generation,
-        detached: false,
-        fingerprint: new.fingerprint,
-        updated_at: Some(tx.time()),
-    };
-    Ok(Some(new.row))
-}
-
-/// After a change of origin nothing may be sent there that was meant for the origin before.
-async fn detach(tx: &mut Tx<OneTenant>, server: &mut Server) -> Result<(), Error> {
-    if server.auth.scheme == Some(AuthScheme::None) || server.auth.detached {
-        return Ok(());
-    }
-    tx.remove_credential(server.uid).await?;
-    server.auth.generation += 1;
-    server.auth.detached = true;
-    server.auth.fingerprint = String::new();
-    server.auth.updated_at = Some(tx.time());
-    Ok(())
 }
 
 /// Commits a server's new values and shows them as they are stored.
@@ -360,6 +357,14 @@ fn view(tenant: &Tenant, server: &Server) -> v1::Server {
         etag: etag(server.revision),
         revision: server.revision,
         mcp_url: format!("{}/mcp/{}", tenant.canonical_origin(), server.slug),
-        ..v1::Server::default()
+        authenticators: server.authenticators.clone(),
+        egress_mode: match server.egress {
+            EgressMode::Shared => v1::EgressMode::Shared,
+            EgressMode::Passthrough => v1::EgressMode::Passthrough,
+            EgressMode::None => v1::EgressMode::None,
+        }
+        .into(),
     }
 }
+
+const AUTHENTICATORS: &str = "server.authenticators";

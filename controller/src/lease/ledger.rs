@@ -10,7 +10,7 @@ use std::{
 use proto::id::{ServerUid, TenantUid};
 use proto::name::StreamName;
 
-use super::session_keys;
+use super::tenant_secrets;
 use crate::sync::{
     State,
     state::{Entry, Sealed, ServerAccess},
@@ -20,7 +20,7 @@ use crate::sync::{
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     servers: BTreeMap<ServerUid, Held>,
-    tenants: BTreeMap<TenantUid, HeldKeys>,
+    tenants: BTreeMap<TenantUid, HeldSecrets>,
 }
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ struct Held {
 }
 
 #[derive(Debug)]
-struct HeldKeys {
+struct HeldSecrets {
     entry: Arc<Entry>,
     day: u32,
 }
@@ -40,8 +40,8 @@ struct HeldKeys {
 pub(super) enum Due {
     /// The lease of this server ends.
     Withdrawal(ServerUid),
-    /// The keys of this tenant's session ids.
-    SessionKeys(TenantUid, Arc<Entry>),
+    /// What this tenant's credentials are checked with.
+    TenantSecrets(TenantUid, Arc<Entry>),
     /// This server's credential.
     Offer(ServerUid, Arc<Entry>, Record),
 }
@@ -55,23 +55,23 @@ pub(super) enum Record {
 
 impl Ledger {
     /// What brings the node from what it was sent to what `state` says: withdrawals first, so that
-    /// nothing outlives its end, then session keys, then credentials.
+    /// nothing outlives its end, then tenants' secrets, then credentials.
     pub(super) fn due(&self, state: &State, now: SystemTime) -> Vec<Due> {
         // Every entry is looked at; unchanged ones are told by their pointer.
-        let day = session_keys::day(now);
-        let (mut keys, mut offers, mut leased) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let day = tenant_secrets::day(now);
+        let (mut secrets, mut offers, mut leased) = (Vec::new(), Vec::new(), BTreeSet::new());
         for entry in state.entries(None) {
             match (&entry.sealed, entry.name) {
                 (Sealed::Access(access), _) if is_leased(access) => {
                     leased.insert(access.server);
                     offers.extend(self.offer(entry, access, now));
                 }
-                (Sealed::Keys(_), StreamName::Tenant(tenant))
-                    if !self.has_keys(tenant, entry, day) =>
+                (Sealed::Tenant(_), StreamName::Tenant(tenant))
+                    if !self.has_secrets(tenant, entry, day) =>
                 {
-                    keys.push(Due::SessionKeys(tenant, Arc::clone(entry)));
+                    secrets.push(Due::TenantSecrets(tenant, Arc::clone(entry)));
                 }
-                (Sealed::Access(_) | Sealed::Keys(_) | Sealed::Nothing, _) => {}
+                (Sealed::Access(_) | Sealed::Tenant(_) | Sealed::Nothing, _) => {}
             }
         }
         let ended = self
@@ -79,7 +79,7 @@ impl Ledger {
             .keys()
             .filter(|server| !leased.contains(server));
         let withdrawals = ended.map(|&server| Due::Withdrawal(server));
-        withdrawals.chain(keys).chain(offers).collect()
+        withdrawals.chain(secrets).chain(offers).collect()
     }
 
     fn offer(&self, entry: &Arc<Entry>, access: &ServerAccess, now: SystemTime) -> Option<Due> {
@@ -93,11 +93,11 @@ impl Ledger {
         }
         match &held.entry.sealed {
             Sealed::Access(old) if old.generation == access.generation => due(Record::Made),
-            Sealed::Access(_) | Sealed::Keys(_) | Sealed::Nothing => due(Record::Missing),
+            Sealed::Access(_) | Sealed::Tenant(_) | Sealed::Nothing => due(Record::Missing),
         }
     }
 
-    fn has_keys(&self, tenant: TenantUid, entry: &Arc<Entry>, day: u32) -> bool {
+    fn has_secrets(&self, tenant: TenantUid, entry: &Arc<Entry>, day: u32) -> bool {
         self.tenants.get(&tenant).is_some_and(|held| {
             held.day == day
                 && (Arc::ptr_eq(&held.entry, entry) || held.entry.sealed == entry.sealed)
@@ -114,9 +114,9 @@ impl Ledger {
         self.servers.remove(&server);
     }
 
-    /// A tenant's session keys were sent.
-    pub(super) fn keyed(&mut self, tenant: TenantUid, entry: Arc<Entry>, day: u32) {
-        self.tenants.insert(tenant, HeldKeys { entry, day });
+    /// A tenant's secrets were sent.
+    pub(super) fn told(&mut self, tenant: TenantUid, entry: Arc<Entry>, day: u32) {
+        self.tenants.insert(tenant, HeldSecrets { entry, day });
     }
 
     /// How long nothing falls due by time alone.
@@ -124,7 +124,7 @@ impl Ledger {
         let renewal = self.servers.values().map(|held| held.renew_at).min();
         let until = renewal
             .into_iter()
-            .chain([session_keys::tomorrow(now)])
+            .chain([tenant_secrets::tomorrow(now)])
             .min();
         until.map_or(Duration::ZERO, |until| {
             until.duration_since(now).unwrap_or_default()

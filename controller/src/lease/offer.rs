@@ -12,6 +12,7 @@ use proto::{
 };
 use zeroize::Zeroizing;
 
+use super::token_headers;
 use crate::{
     sync::{rows::TenantKeyRow, state::ServerAccess},
     vault::{AuthScheme, SealedCredential, Vault, WrappedTenantKey},
@@ -70,6 +71,34 @@ fn lease(
     access: &ServerAccess,
     not_after: SystemTime,
 ) -> Result<Lease, Reason> {
+    let keys = wrapped(keys);
+    let endpoint = egress::Endpoint::parse(&access.url).map_err(|_| Reason::OriginMismatch)?;
+    let origin = endpoint.origin.to_string();
+    let (header_name, header_value) = if access.presents {
+        credential(vault, tenant, &keys, access, &origin)?
+    } else {
+        (String::new(), Bytes::new())
+    };
+    Ok(Lease {
+        server_uid: access.server.to_string(),
+        tenant_uid: tenant.to_string(),
+        generation: access.generation,
+        header_name,
+        header_value,
+        token_headers: token_headers::of(vault, tenant, &keys, access, &origin),
+        origin,
+        not_after: Some(not_after.into()),
+    })
+}
+
+/// The header that every call carries, and its value.
+fn credential(
+    vault: &Vault,
+    tenant: TenantUid,
+    keys: &[WrappedTenantKey],
+    access: &ServerAccess,
+    origin: &str,
+) -> Result<(String, Bytes), Reason> {
     let (scheme, header) = match access.scheme {
         Scheme::Bearer => (AuthScheme::Bearer, "authorization"),
         Scheme::ApiKey => (AuthScheme::ApiKey, access.header.as_str()),
@@ -78,34 +107,25 @@ fn lease(
     let row = access
         .credential
         .as_ref()
-        .filter(|row| row.generation.cast_unsigned() == access.generation)
+        .filter(|row| row.generation.cast_unsigned() == access.auth_generation)
         .ok_or(Reason::Unreadable)?;
-    let endpoint = egress::Endpoint::parse(&access.url).map_err(|_| Reason::OriginMismatch)?;
-    if endpoint.origin.to_string() != row.origin {
+    if origin != row.origin {
         return Err(Reason::OriginMismatch);
     }
     let header_name: HeaderName = header.parse().map_err(|_| Reason::InvalidField)?;
     let sealed = SealedCredential {
         tenant,
         server: access.server,
-        generation: access.generation,
+        generation: access.auth_generation,
         origin: row.origin.clone(),
         scheme,
         sealed: row.sealed.clone(),
     };
     let value = vault
-        .open_credential(&wrapped(keys), &sealed)
+        .open_credential(keys, &sealed)
         .map_err(|_| Reason::Unreadable)?;
-    Ok(Lease {
-        server_uid: access.server.to_string(),
-        tenant_uid: tenant.to_string(),
-        generation: access.generation,
-        header_name: header_name.as_str().to_owned(),
-        header_value: Bytes::from_owner(presented(scheme, value)),
-        origin: sealed.origin,
-        not_after: Some(not_after.into()),
-        token_headers: Vec::new(),
-    })
+    let value = Bytes::from_owner(presented(scheme, value));
+    Ok((header_name.as_str().to_owned(), value))
 }
 
 fn presented(scheme: AuthScheme, value: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {

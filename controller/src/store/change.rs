@@ -16,6 +16,7 @@ pub(super) enum Kind {
     Key,
     Policy,
     Defaults,
+    StaticToken,
 }
 
 /// Whether the resource is there afterwards.
@@ -52,6 +53,7 @@ impl Kind {
             Self::Key => "key",
             Self::Policy => "policy",
             Self::Defaults => "defaults",
+            Self::StaticToken => "static_token",
         }
     }
 }
@@ -157,7 +159,7 @@ impl<S> Tx<S> {
     }
 }
 
-const NUMBER: [(Kind, &str, &str); 5] = [
+const NUMBER: [(Kind, &str, &str); 6] = [
     (
         Kind::Tenant,
         "tenants",
@@ -187,5 +189,11 @@ const NUMBER: [(Kind, &str, &str); 5] = [
         "defaults",
         "UPDATE defaults SET revision = $1, updated_at = $2
          WHERE $3::uuid = ANY ($4)",
+    ),
+    (
+        Kind::StaticToken,
+        "static_tokens",
+        "UPDATE static_tokens SET revision = $1, updated_at = $2
+         WHERE tenant_id = $3 AND static_token_id = ANY ($4)",
     ),
 ];

@@ -47,6 +47,18 @@ pub fn from_json<D: Document>(stored: Value) -> Result<D, Misunderstood> {
     Ok(document.expect("it has the same descriptor"))
 }
 
+/// The authenticators of a row. Ones that are not understood become ones that every node and this
+/// API refuse: they must not read as none, which would mean others.
+pub fn authenticators(stored: Option<Value>) -> Option<v1::Authenticators> {
+    let read = |stored| {
+        from_json(stored).unwrap_or_else(|_| v1::Authenticators {
+            list: Vec::new(),
+            provider: "unreadable".to_owned(),
+        })
+    };
+    stored.map(read)
+}
+
 fn descriptor<D: Document>() -> MessageDescriptor {
     let found = DESCRIPTORS.get_message_by_name(D::NAME);
     found.expect("it names one of our messages")

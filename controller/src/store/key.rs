@@ -12,6 +12,7 @@ use super::{
     change::{Committed, Kind, Op, Touched},
     changed,
     head::from_column,
+    server::Server,
 };
 
 /// A key as stored, without its hash.
@@ -31,6 +32,12 @@ pub struct Key {
     pub disabled: bool,
     /// When it stops working.
     pub expires_at: Option<OffsetDateTime>,
+    /// What it may do, `{server}:{action}`; none means everything.
+    pub scopes: Vec<String>,
+    /// Whether it was made together with its server.
+    pub primary: bool,
+    /// Until when the secret before the last rotation still works.
+    pub previous_expires_at: Option<OffsetDateTime>,
     /// The revision that last changed it.
     pub revision: u64,
     /// When it was created.
@@ -48,6 +55,9 @@ struct Row {
     servers: Vec<String>,
     disabled: bool,
     expires_at: Option<OffsetDateTime>,
+    scopes: Vec<String>,
+    is_primary: bool,
+    previous_expires_at: Option<OffsetDateTime>,
     revision: i64,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
@@ -63,6 +73,9 @@ impl From<Row> for Key {
             servers: row.servers,
             disabled: row.disabled,
             expires_at: row.expires_at,
+            scopes: row.scopes,
+            primary: row.is_primary,
+            previous_expires_at: row.previous_expires_at,
             revision: from_column(row.revision),
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -91,7 +104,8 @@ impl Tx<OneTenant> {
                         WHERE x.tenant_id = k.tenant_id AND x.key_id = k.key_id
                         ORDER BY s.slug COLLATE \"C\"
                     ) AS servers,
-                    k.disabled, k.expires_at, k.revision, k.created_at, k.updated_at
+                    k.disabled, k.expires_at, k.scopes, k.is_primary, k.previous_expires_at,
+                    k.revision, k.created_at, k.updated_at
              FROM api_keys k
              WHERE k.tenant_id = $1 AND k.slug = $2",
         )
@@ -127,7 +141,8 @@ impl Tx<OneTenant> {
                         WHERE x.tenant_id = k.tenant_id AND x.key_id = k.key_id
                         ORDER BY s.slug COLLATE \"C\"
                     ) AS servers,
-                    k.disabled, k.expires_at, k.revision, k.created_at, k.updated_at
+                    k.disabled, k.expires_at, k.scopes, k.is_primary, k.previous_expires_at,
+                    k.revision, k.created_at, k.updated_at
              FROM api_keys k
              WHERE k.tenant_id = $1 AND k.slug > $2 COLLATE \"C\"
              ORDER BY k.slug COLLATE \"C\"
@@ -151,8 +166,8 @@ impl Tx<OneTenant> {
         let done = sqlx::query(
             "INSERT INTO api_keys (
                  tenant_id, key_id, slug, display_name, sha256, all_servers, disabled, expires_at,
-                 created_at, updated_at
-             ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+                 scopes, is_primary, created_at, updated_at
+             ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(key.uid.uuid())
@@ -162,6 +177,8 @@ impl Tx<OneTenant> {
         .bind(key.all_servers)
         .bind(key.disabled)
         .bind(key.expires_at)
+        .bind(&key.scopes)
+        .bind(key.primary)
         .bind(self.time)
         .execute(&mut *self.sql)
         .await?;
@@ -181,7 +198,8 @@ impl Tx<OneTenant> {
             "UPDATE api_keys
              SET display_name = $3,
                  all_servers = $4,
-                 disabled = $5
+                 disabled = $5,
+                 scopes = $6
              WHERE tenant_id = $1 AND key_id = $2",
         )
         .bind(self.scope.tenant.uid.uuid())
@@ -189,6 +207,7 @@ impl Tx<OneTenant> {
         .bind(&key.display_name)
         .bind(key.all_servers)
         .bind(key.disabled)
+        .bind(&key.scopes)
         .execute(&mut *self.sql)
         .await?;
         changed("api_keys", 1, done.rows_affected())?;
@@ -204,6 +223,27 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
+    /// Gives a locked key a new secret. The one before works until `previous_expires_at`, if that
+    /// is set; the one before that is gone.
+    pub async fn rotate_key(&mut self, key: &Key, sha256: &[u8; 32]) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE api_keys
+             SET previous_sha256 = CASE WHEN $4::timestamptz IS NULL THEN NULL ELSE sha256 END,
+                 previous_expires_at = $4,
+                 sha256 = $3
+             WHERE tenant_id = $1 AND key_id = $2",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(key.uid.uuid())
+        .bind(sha256.as_slice())
+        .bind(key.previous_expires_at)
+        .execute(&mut *self.sql)
+        .await?;
+        changed("api_keys", 1, done.rows_affected())?;
+        self.touch_key(key.uid.uuid(), &key.slug, Op::Upsert);
+        Ok(())
+    }
+
     /// Removes a locked key.
     pub async fn delete_key(&mut self, key: &Key) -> Result<(), StoreError> {
         let done = sqlx::query("DELETE FROM api_keys WHERE tenant_id = $1 AND key_id = $2")
@@ -213,6 +253,41 @@ impl Tx<OneTenant> {
             .await?;
         changed("api_keys", 1, done.rows_affected())?;
         self.touch_key(key.uid.uuid(), &key.slug, Op::Delete);
+        Ok(())
+    }
+
+    /// Takes a server that is about to be removed from the keys that open it, and removes its primary
+    /// key unless that opens other servers.
+    pub(super) async fn leave_keys(&mut self, server: &Server) -> Result<(), StoreError> {
+        let keys: Vec<(Uuid, String, bool)> = sqlx::query_as(
+            "SELECT k.key_id, k.slug,
+                    k.is_primary AND NOT k.all_servers AND NOT EXISTS (
+                        SELECT FROM api_key_servers other
+                        WHERE other.tenant_id = k.tenant_id AND other.key_id = k.key_id
+                          AND other.server_id <> x.server_id
+                    ) AS goes
+             FROM api_key_servers x
+             JOIN api_keys k USING (tenant_id, key_id)
+             WHERE x.tenant_id = $1 AND x.server_id = $2
+             ORDER BY k.key_id
+             FOR UPDATE OF k",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(server.uid.uuid())
+        .fetch_all(&mut *self.sql)
+        .await?;
+        let going = keys.iter().filter(|(_, _, goes)| *goes);
+        let going: Vec<Uuid> = going.map(|(id, _, _)| *id).collect();
+        let done = sqlx::query("DELETE FROM api_keys WHERE tenant_id = $1 AND key_id = ANY ($2)")
+            .bind(self.scope.tenant.uid.uuid())
+            .bind(&going)
+            .execute(&mut *self.sql)
+            .await?;
+        changed("api_keys", going.len() as u64, done.rows_affected())?;
+        for (id, slug, goes) in keys {
+            let op = if goes { Op::Delete } else { Op::Upsert };
+            self.touch_key(id, &slug, op);
+        }
         Ok(())
     }
 
@@ -235,7 +310,7 @@ impl Tx<OneTenant> {
         )
     }
 
-    pub(super) fn touch_key(&mut self, id: Uuid, slug: &str, op: Op) {
+    fn touch_key(&mut self, id: Uuid, slug: &str, op: Op) {
         let tenant = &self.scope.tenant;
         self.touch(Touched {
             kind: Kind::Key,

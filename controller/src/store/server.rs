@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use proto::{id::ServerUid, name::Slug};
+use proto::{access::v1::Authenticators, id::ServerUid, name::Slug};
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
     OneTenant, StoreError, Tx,
     change::{Committed, Kind, Op, Touched},
-    changed,
+    changed, document,
     head::{from_column, to_column},
 };
 use crate::vault::AuthScheme;
@@ -35,6 +36,12 @@ pub struct Server {
     pub tool_list: Option<String>,
     /// What is known of its credential.
     pub auth: Auth,
+    /// How callers prove who they are; `None` means as the tenant says.
+    pub authenticators: Option<Authenticators>,
+    /// Which credential calls carry.
+    pub egress: EgressMode,
+    /// Grows by one with every change of what calls carry, and never goes back.
+    pub lease_generation: u64,
     /// The revision that last changed it.
     pub revision: u64,
     /// When it was registered.
@@ -61,6 +68,36 @@ pub struct Auth {
     pub updated_at: Option<OffsetDateTime>,
 }
 
+/// Which credential calls to a server carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EgressMode {
+    /// The stored one.
+    Shared,
+    /// The caller's own, where that may be forwarded.
+    Passthrough,
+    /// None.
+    None,
+}
+
+impl EgressMode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Passthrough => "passthrough",
+            Self::None => "none",
+        }
+    }
+
+    /// The mode of a row. The database keeps others out.
+    fn of_column(text: &str) -> Self {
+        match text {
+            "shared" => Self::Shared,
+            "passthrough" => Self::Passthrough,
+            _ => Self::None,
+        }
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     server_id: Uuid,
@@ -77,6 +114,9 @@ struct Row {
     auth_detached: bool,
     auth_fingerprint: String,
     auth_updated_at: Option<OffsetDateTime>,
+    authenticators: Option<Value>,
+    egress_mode: String,
+    lease_generation: i64,
     revision: i64,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
@@ -103,6 +143,9 @@ impl From<Row> for Server {
                 fingerprint: row.auth_fingerprint,
                 updated_at: row.auth_updated_at,
             },
+            authenticators: document::authenticators(row.authenticators),
+            egress: EgressMode::of_column(&row.egress_mode),
+            lease_generation: from_column(row.lease_generation),
             revision: from_column(row.revision),
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -139,7 +182,8 @@ impl Tx<OneTenant> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT server_id, slug, display_name, description, url, origin, timeout_ms,
                     tool_list, auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
-                    auth_updated_at, revision, created_at, updated_at
+                    auth_updated_at, authenticators, egress_mode, lease_generation, revision,
+                    created_at, updated_at
              FROM servers
              WHERE tenant_id = $1 AND slug = $2",
         )
@@ -155,7 +199,8 @@ impl Tx<OneTenant> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT server_id, slug, display_name, description, url, origin, timeout_ms,
                     tool_list, auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
-                    auth_updated_at, revision, created_at, updated_at
+                    auth_updated_at, authenticators, egress_mode, lease_generation, revision,
+                    created_at, updated_at
              FROM servers
              WHERE tenant_id = $1 AND slug = $2
              FOR UPDATE",
@@ -178,10 +223,14 @@ impl Tx<OneTenant> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT server_id, slug, display_name, description, url, origin, timeout_ms,
                     tool_list, auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
-                    auth_updated_at, revision, created_at, updated_at
+                    auth_updated_at, authenticators, egress_mode, lease_generation, revision,
+                    created_at, updated_at
              FROM (
                  SELECT page.*,
-                        sum(octet_length(tool_list)) OVER (
+                        sum(
+                            coalesce(octet_length(tool_list), 0)
+                            + coalesce(octet_length(authenticators::text), 0)
+                        ) OVER (
                             ORDER BY slug COLLATE \"C\"
                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ) AS bytes_before
@@ -211,9 +260,11 @@ impl Tx<OneTenant> {
             "INSERT INTO servers (
                  tenant_id, server_id, slug, display_name, description, url, origin, timeout_ms, tool_list,
                  auth_scheme, auth_header, auth_generation, auth_detached, auth_fingerprint,
-                 auth_updated_at, created_at, updated_at
+                 auth_updated_at, authenticators, egress_mode, lease_generation, created_at,
+                 updated_at
              ) VALUES (
-                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16
+                 $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                 $19
              )",
         )
         .bind(self.scope.tenant.uid.uuid())
@@ -231,6 +282,9 @@ impl Tx<OneTenant> {
         .bind(server.auth.detached)
         .bind(&server.auth.fingerprint)
         .bind(server.auth.updated_at)
+        .bind(server.authenticators.as_ref().map(document::to_json))
+        .bind(server.egress.as_str())
+        .bind(to_column(server.lease_generation))
         .bind(self.time)
         .execute(&mut *self.sql)
         .await?;
@@ -239,7 +293,8 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
-    /// Stores a locked server's new values. The generation of its credential cannot go back.
+    /// Stores a locked server's new values, but not its authenticators: see
+    /// [`Self::set_server_authenticators`]. Generations cannot go back.
     pub async fn update_server(&mut self, server: &Server) -> Result<(), StoreError> {
         let done = sqlx::query(
             "UPDATE servers
@@ -254,8 +309,11 @@ impl Tx<OneTenant> {
                  auth_generation = $11,
                  auth_detached = $12,
                  auth_fingerprint = $13,
-                 auth_updated_at = $14
-             WHERE tenant_id = $1 AND server_id = $2 AND auth_generation <= $11",
+                 auth_updated_at = $14,
+                 egress_mode = $15,
+                 lease_generation = $16
+             WHERE tenant_id = $1 AND server_id = $2
+               AND auth_generation <= $11 AND lease_generation <= $16",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(server.uid.uuid())
@@ -271,6 +329,8 @@ impl Tx<OneTenant> {
         .bind(server.auth.detached)
         .bind(&server.auth.fingerprint)
         .bind(server.auth.updated_at)
+        .bind(server.egress.as_str())
+        .bind(to_column(server.lease_generation))
         .execute(&mut *self.sql)
         .await?;
         changed("servers", 1, done.rows_affected())?;
@@ -278,29 +338,32 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
-    /// Removes a locked server with its credential, also from the keys that open it.
-    pub async fn delete_server(&mut self, server: &Server) -> Result<(), StoreError> {
-        let keys: Vec<(Uuid, String)> = sqlx::query_as(
-            "SELECT k.key_id, k.slug
-             FROM api_key_servers x
-             JOIN api_keys k USING (tenant_id, key_id)
-             WHERE x.tenant_id = $1 AND x.server_id = $2
-             ORDER BY k.key_id
-             FOR UPDATE OF k",
+    /// Stores a locked server's authenticators.
+    pub async fn set_server_authenticators(&mut self, server: &Server) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE servers SET authenticators = $3 WHERE tenant_id = $1 AND server_id = $2",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(server.uid.uuid())
-        .fetch_all(&mut *self.sql)
+        .bind(server.authenticators.as_ref().map(document::to_json))
+        .execute(&mut *self.sql)
         .await?;
+        changed("servers", 1, done.rows_affected())?;
+        self.touch_server(server, Op::Upsert);
+        Ok(())
+    }
+
+    /// Removes a locked server with its credential and its static tokens, also from the keys that
+    /// open it. Its primary key goes with it, unless that opens other servers by now.
+    pub async fn delete_server(&mut self, server: &Server) -> Result<(), StoreError> {
+        self.leave_keys(server).await?;
+        self.delete_tokens_of(server).await?;
         let done = sqlx::query("DELETE FROM servers WHERE tenant_id = $1 AND server_id = $2")
             .bind(self.scope.tenant.uid.uuid())
             .bind(server.uid.uuid())
             .execute(&mut *self.sql)
             .await?;
         changed("servers", 1, done.rows_affected())?;
-        for (id, slug) in keys {
-            self.touch_key(id, &slug, Op::Upsert);
-        }
         self.touch_server(server, Op::Delete);
         Ok(())
     }
@@ -329,7 +392,7 @@ impl Tx<OneTenant> {
             .collect())
     }
 
-    fn touch_server(&mut self, server: &Server, op: Op) {
+    pub(super) fn touch_server(&mut self, server: &Server, op: Op) {
         let tenant = &self.scope.tenant;
         self.touch(Touched {
             kind: Kind::Server,

@@ -174,6 +174,11 @@ impl Tx<OneTenant> {
         Ok(by_slug(&mut self.sql, &slug).await?)
     }
 
+    pub(super) fn touch_tenant(&mut self, op: Op) {
+        let touched = self.scope.tenant.touched(op);
+        self.touch(touched);
+    }
+
     /// Stores a locked tenant's new values.
     pub async fn update_tenant(&mut self, tenant: &Tenant) -> Result<(), OriginsError> {
         let done = sqlx::query(
@@ -302,7 +307,12 @@ pub(super) async fn slug_at(
 }
 
 /// What goes with a tenant and is known to gateways. The locked tenant row keeps others from adding.
-const OWNED: [(Kind, &str, &str); 2] = [
+const OWNED: [(Kind, &str, &str); 3] = [
+    (
+        Kind::StaticToken,
+        "staticTokens",
+        "SELECT static_token_id, slug FROM static_tokens WHERE tenant_id = $1 ORDER BY static_token_id",
+    ),
     (
         Kind::Key,
         "keys",

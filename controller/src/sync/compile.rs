@@ -3,21 +3,28 @@
 
 use prost::{Message, bytes::Bytes};
 use proto::{
-    id::{KeyUid, ServerUid, TenantUid},
+    id::{KeyUid, ServerUid, StaticTokenUid, TenantUid},
     name::StreamName,
     sync::v1,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::store::document::{self, Misunderstood};
 
 use super::{
-    rows::{CredentialRow, DefaultsRow, KeyRow, PolicyRow, ServerRow, TenantKeyRow, TenantRow},
-    state::{Entry, Sealed, ServerAccess, kind},
+    rows::{
+        CredentialRow, DefaultsRow, KeyRow, PolicyRow, ServerRow, StaticTokenRow, TenantRow,
+        TokenHeadersRow,
+    },
+    state::{Entry, Sealed, ServerAccess, TenantSealed, kind},
 };
 
-/// A tenant with its wrapped keys.
-pub fn tenant(row: TenantRow, keys: Vec<TenantKeyRow>) -> Entry {
+/// Tools that were given by hand.
+mod tool;
+
+/// A tenant with its wrapped keys and sealed secrets.
+pub fn tenant(row: TenantRow, sealed: TenantSealed) -> Entry {
     let uid = TenantUid::from_uuid(row.tenant_id);
     let name = StreamName::Tenant(uid);
     let limits = row.limits.map(document::from_json).transpose();
@@ -31,14 +38,14 @@ pub fn tenant(row: TenantRow, keys: Vec<TenantKeyRow>) -> Entry {
             .into_iter()
             .map(Option::unwrap_or_default)
             .collect(),
-        authenticators: None,
+        authenticators: document::authenticators(row.authenticators),
         limits,
     });
     Entry {
         name,
         slug: row.slug,
         upsert: understood(name, row.revision, config),
-        sealed: Sealed::Keys(keys),
+        sealed: Sealed::Tenant(sealed),
     }
 }
 
@@ -72,21 +79,27 @@ pub fn defaults(row: DefaultsRow) -> Entry {
     }
 }
 
-/// A server with its sealed credential.
-pub fn server(row: ServerRow) -> Entry {
+/// A server with its sealed credential, and the headers that calls with its static tokens carry.
+pub fn server(row: ServerRow, token_headers: Vec<TokenHeadersRow>) -> Entry {
     let (tenant, server) = (
         TenantUid::from_uuid(row.tenant_id),
         ServerUid::from_uuid(row.server_id),
     );
     let name = StreamName::Server(tenant, server);
     let scheme = auth_scheme(&row.auth_scheme);
-    // A server that wants no credential waits for no lease, whatever it once had.
-    let generation = match scheme {
-        v1::AuthScheme::None => 0,
-        v1::AuthScheme::Unspecified | v1::AuthScheme::Bearer | v1::AuthScheme::ApiKey => {
-            row.auth_generation.cast_unsigned()
-        }
+    let egress = egress_mode(&row.egress_mode);
+    let presents = egress == v1::EgressMode::Shared && scheme != v1::AuthScheme::None;
+    // A server whose calls carry nothing waits for no lease, whatever it once had.
+    let is_leased = presents
+        || token_headers
+            .iter()
+            .any(|row| has_switched_on(&row.headers));
+    let generation = if is_leased {
+        row.lease_generation.cast_unsigned()
+    } else {
+        0
     };
+    let detached = presents && row.auth_detached;
     let config = v1::ServerConfig {
         uid: server.to_string(),
         tenant_uid: tenant.to_string(),
@@ -95,10 +108,10 @@ pub fn server(row: ServerRow) -> Entry {
         first_byte_timeout: row.timeout_ms.map(milliseconds),
         auth_scheme: scheme.into(),
         lease_generation: generation,
-        credential_detached: row.auth_detached,
-        authenticators: None,
-        egress_mode: v1::EgressMode::Shared.into(),
-        tools: Vec::new(),
+        credential_detached: detached,
+        authenticators: document::authenticators(row.authenticators),
+        egress_mode: egress.into(),
+        tools: row.tool_list.as_deref().map(tool::read).unwrap_or_default(),
     };
     let credential = row
         .credential_generation
@@ -118,9 +131,12 @@ pub fn server(row: ServerRow) -> Entry {
             url: row.url,
             scheme,
             header: row.auth_header,
+            presents,
             generation,
-            detached: row.auth_detached,
+            auth_generation: row.auth_generation.cast_unsigned(),
+            detached,
             credential,
+            token_headers,
         }),
     }
 }
@@ -145,13 +161,83 @@ pub fn key(row: KeyRow) -> Entry {
             .collect(),
         disabled: row.disabled,
         expire_time: row.expires_at.map(timestamp),
-        ..v1::KeyConfig::default()
+        // A scope that is no text allows nothing rather than everything.
+        scopes: row
+            .scopes
+            .into_iter()
+            .map(Option::unwrap_or_default)
+            .collect(),
+        previous_sha256: row.previous_sha256.unwrap_or_default().into(),
+        previous_expire_time: row.previous_expires_at.map(timestamp),
     };
     Entry {
         name,
         slug: row.slug,
         upsert: upsert(name, row.revision, &config),
         sealed: Sealed::Nothing,
+    }
+}
+
+/// A static token.
+pub fn static_token(row: StaticTokenRow) -> Entry {
+    let (tenant, token) = (
+        TenantUid::from_uuid(row.tenant_id),
+        StaticTokenUid::from_uuid(row.static_token_id),
+    );
+    let name = StreamName::StaticToken(tenant, token);
+    let config = v1::StaticTokenConfig {
+        uid: token.to_string(),
+        tenant_uid: tenant.to_string(),
+        slug: row.slug.clone(),
+        server_uid: ServerUid::from_uuid(row.server_id).to_string(),
+        r#type: token_type(&row.r#type).into(),
+        verifier: row.verifier.into(),
+        pepper_id: row.pepper_id,
+        expire_time: row.expires_at.map(timestamp),
+        subject: if row.subject.is_empty() {
+            format!("tokens/{}", row.slug)
+        } else {
+            row.subject
+        },
+        roles: row.roles.into_iter().flatten().collect(),
+        passthrough: row.passthrough,
+        has_headers: has_switched_on(&row.headers),
+        disabled: row.disabled,
+    };
+    Entry {
+        name,
+        slug: row.slug,
+        upsert: upsert(name, row.revision, &config),
+        sealed: Sealed::Nothing,
+    }
+}
+
+/// Whether any of a token's headers goes to the server. A list that is none counts as one that does:
+/// calls that may lack a header fail.
+fn has_switched_on(headers: &Value) -> bool {
+    let Some(headers) = headers.as_array() else {
+        return true;
+    };
+    let is_off = |header: &Value| header.get("passthrough") == Some(&Value::Bool(false));
+    !headers.iter().all(is_off)
+}
+
+fn egress_mode(text: &str) -> v1::EgressMode {
+    match text {
+        "shared" => v1::EgressMode::Shared,
+        "passthrough" => v1::EgressMode::Passthrough,
+        "none" => v1::EgressMode::None,
+        _ => v1::EgressMode::Unspecified,
+    }
+}
+
+fn token_type(text: &str) -> v1::StaticTokenType {
+    match text {
+        "bearer" => v1::StaticTokenType::Bearer,
+        "api_key" => v1::StaticTokenType::ApiKey,
+        "x_api_key" => v1::StaticTokenType::XApiKey,
+        "basic" => v1::StaticTokenType::Basic,
+        _ => v1::StaticTokenType::Unspecified,
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     compile,
     history::{Change, History, MAX_REVISIONS},
     rows::{self, ChangeRow, Which},
-    state::{Cursor, Entry, State, States},
+    state::{Cursor, Entry, State, States, TenantSealed},
 };
 
 /// The one reader of config in a controller.
@@ -203,24 +203,39 @@ async fn everything(sql: &mut PgConnection, head: Cursor) -> Result<State, sqlx:
 }
 
 async fn entries(sql: &mut PgConnection, which: Which<'_>) -> Result<Vec<Entry>, sqlx::Error> {
-    let mut wrapped = BTreeMap::<_, Vec<_>>::new();
+    let mut sealed = BTreeMap::<_, TenantSealed>::new();
     for key in rows::tenant_keys(sql, which).await? {
-        wrapped.entry(key.tenant_id).or_default().push(key);
+        sealed.entry(key.tenant_id).or_default().keys.push(key);
+    }
+    for secret in rows::jwt_secrets(sql, which).await? {
+        let sealed = sealed.entry(secret.tenant_id).or_default();
+        sealed.jwt_secrets.push(secret);
+    }
+    let mut headers = BTreeMap::<_, Vec<_>>::new();
+    for row in rows::token_headers(sql, which).await? {
+        let server = (row.tenant_id, row.server_id);
+        headers.entry(server).or_default().push(row);
     }
     let tenants = rows::tenants(sql, which).await?;
     let servers = rows::servers(sql, which).await?;
     let keys = rows::keys(sql, which).await?;
     let policies = rows::policies(sql, which).await?;
     let defaults = rows::defaults(sql, which).await?;
+    let static_tokens = rows::static_tokens(sql, which).await?;
     let tenants = tenants.into_iter().map(|row| {
-        let keys = wrapped.remove(&row.tenant_id).unwrap_or_default();
-        compile::tenant(row, keys)
+        let sealed = sealed.remove(&row.tenant_id).unwrap_or_default();
+        compile::tenant(row, sealed)
+    });
+    let servers = servers.into_iter().map(|row| {
+        let headers = headers.remove(&(row.tenant_id, row.server_id));
+        compile::server(row, headers.unwrap_or_default())
     });
     Ok(tenants
-        .chain(servers.into_iter().map(compile::server))
+        .chain(servers)
         .chain(keys.into_iter().map(compile::key))
         .chain(policies.into_iter().map(compile::policy))
         .chain(defaults.into_iter().map(compile::defaults))
+        .chain(static_tokens.into_iter().map(compile::static_token))
         .collect())
 }
 

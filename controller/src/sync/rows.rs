@@ -2,7 +2,7 @@
 //! malformed row travels on and is refused by the nodes as the one resource that it is.
 
 use proto::{
-    id::{KeyUid, ServerUid, TenantUid},
+    id::{KeyUid, ServerUid, StaticTokenUid, TenantUid},
     name::StreamName,
 };
 use serde_json::Value;
@@ -28,6 +28,8 @@ pub struct TenantRow {
     pub canonical_origin: Option<String>,
     /// The other origins in their order.
     pub alias_origins: Vec<String>,
+    /// How its callers prove who they are, as proto JSON.
+    pub authenticators: Option<Value>,
 }
 
 /// One of a tenant's wrapped keys.
@@ -43,6 +45,17 @@ pub struct TenantKeyRow {
     pub kek_id: String,
     /// The wrapped bytes.
     pub wrapped: Vec<u8>,
+}
+
+/// The sealed secret of one of a tenant's JWT issuers.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct JwtSecretRow {
+    /// Whose it is.
+    pub tenant_id: Uuid,
+    /// Which.
+    pub secret_id: Uuid,
+    /// The sealed value.
+    pub sealed: Vec<u8>,
 }
 
 /// A server with its sealed credential.
@@ -66,6 +79,14 @@ pub struct ServerRow {
     pub auth_generation: i64,
     /// The origin changed after the credential was set.
     pub auth_detached: bool,
+    /// How its callers prove who they are, as proto JSON.
+    pub authenticators: Option<Value>,
+    /// `shared`, `passthrough`, `none`.
+    pub egress_mode: String,
+    /// Grows with every change of what calls carry.
+    pub lease_generation: i64,
+    /// Tool definitions given by hand, as JSON.
+    pub tool_list: Option<String>,
     /// The revision that last changed it.
     pub revision: i64,
     /// The generation in the credential's row.
@@ -104,6 +125,12 @@ pub struct KeyRow {
     pub disabled: bool,
     /// Unix seconds. Not a timestamp, because `infinity` is one for Postgres and none for Rust.
     pub expires_at: Option<f64>,
+    /// What it may do at the servers it opens.
+    pub scopes: Vec<Option<String>>,
+    /// Hash of the secret before.
+    pub previous_sha256: Option<Vec<u8>>,
+    /// Until when that one works, in Unix seconds.
+    pub previous_expires_at: Option<f64>,
     /// The revision that last changed it.
     pub revision: i64,
     /// The uids of the servers it opens.
@@ -121,6 +148,39 @@ pub struct PolicyRow {
     pub revision: i64,
 }
 
+/// A static token, without its headers.
+#[derive(Debug, Clone, FromRow)]
+pub struct StaticTokenRow {
+    /// The tenant's uid.
+    pub tenant_id: Uuid,
+    /// Its uid.
+    pub static_token_id: Uuid,
+    /// Last segment of its name.
+    pub slug: String,
+    /// The uid of the server it opens.
+    pub server_id: Uuid,
+    /// `bearer`, `api_key`, `x_api_key`, `basic`.
+    pub r#type: String,
+    /// Which pepper.
+    pub pepper_id: String,
+    /// Keyed hash of the value.
+    pub verifier: Vec<u8>,
+    /// Who calls with it; empty means its own name.
+    pub subject: String,
+    /// The roles that it gives. Elements can be NULL for all the schema knows.
+    pub roles: Vec<Option<String>>,
+    /// Its header goes on to the server.
+    pub passthrough: bool,
+    /// A disabled token is refused.
+    pub disabled: bool,
+    /// Names and switches of its headers.
+    pub headers: Value,
+    /// When it stops working, in Unix seconds.
+    pub expires_at: Option<f64>,
+    /// The revision that last changed it.
+    pub revision: i64,
+}
+
 /// What holds for tenants that say nothing else.
 #[derive(Debug, Clone, FromRow)]
 pub struct DefaultsRow {
@@ -130,12 +190,31 @@ pub struct DefaultsRow {
     pub revision: i64,
 }
 
+/// The sealed headers of a static token that is not disabled.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct TokenHeadersRow {
+    /// The tenant's uid.
+    pub tenant_id: Uuid,
+    /// The server's uid.
+    pub server_id: Uuid,
+    /// The token's uid.
+    pub static_token_id: Uuid,
+    /// Names and switches.
+    pub headers: Value,
+    /// The only origin they may be sent to.
+    pub headers_origin: String,
+    /// Which of the token's headers.
+    pub headers_generation: i64,
+    /// The sealed values.
+    pub headers_sealed: Option<Vec<u8>>,
+}
+
 /// One line of the change log.
 #[derive(Debug, Clone, FromRow)]
 pub struct ChangeRow {
     /// Which revision.
     pub revision: i64,
-    /// `tenant`, `server`, `key`, `policy`, `defaults`.
+    /// `tenant`, `server`, `key`, `static_token`, `policy`, `defaults`.
     pub kind: String,
     /// The tenant's uid.
     pub tenant_id: Uuid,
@@ -156,6 +235,10 @@ impl ChangeRow {
             "policy" => Some(StreamName::Policy(tenant)),
             "defaults" => Some(StreamName::Defaults),
             "key" => Some(StreamName::Key(tenant, KeyUid::from_uuid(self.resource_id))),
+            "static_token" => Some(StreamName::StaticToken(
+                tenant,
+                StaticTokenUid::from_uuid(self.resource_id),
+            )),
             _ => None,
         }
     }
@@ -218,6 +301,13 @@ impl Which<'_> {
     fn servers(self) -> Wanted {
         self.pick(|name| match name {
             StreamName::Server(_, server) => Some(server.uuid()),
+            _ => None,
+        })
+    }
+
+    fn static_tokens(self) -> Wanted {
+        self.pick(|name| match name {
+            StreamName::StaticToken(_, token) => Some(token.uuid()),
             _ => None,
         })
     }
@@ -299,7 +389,7 @@ pub async fn tenants(
         return Ok(Vec::new());
     }
     sqlx::query_as(
-        "SELECT t.tenant_id, t.slug, t.revision, t.limits, t.allowed_origins,
+        "SELECT t.tenant_id, t.slug, t.revision, t.limits, t.allowed_origins, t.authenticators,
                 (SELECT o.origin FROM tenant_origins o
                  WHERE o.tenant_id = t.tenant_id AND o.position = 0) AS canonical_origin,
                 ARRAY(SELECT o.origin FROM tenant_origins o
@@ -369,6 +459,27 @@ pub async fn tenant_keys(
     .await
 }
 
+/// The sealed secrets of tenants' JWT issuers.
+pub async fn jwt_secrets(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<JwtSecretRow>, sqlx::Error> {
+    let wanted = which.tenants();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT tenant_id, secret_id, sealed
+         FROM jwt_secrets
+         WHERE $1::uuid[] IS NULL OR tenant_id = ANY ($1)
+         ORDER BY tenant_id, secret_id",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .fetch_all(sql)
+    .await
+}
+
 /// Servers with their sealed credentials.
 pub async fn servers(
     sql: &mut PgConnection,
@@ -380,7 +491,8 @@ pub async fn servers(
     }
     sqlx::query_as(
         "SELECT s.tenant_id, s.server_id, s.slug, s.url, s.timeout_ms, s.auth_scheme,
-                s.auth_header, s.auth_generation, s.auth_detached, s.revision,
+                s.auth_header, s.auth_generation, s.auth_detached, s.authenticators,
+                s.egress_mode, s.lease_generation, s.tool_list, s.revision,
                 c.generation AS credential_generation,
                 c.origin AS credential_origin,
                 c.sealed AS credential_sealed
@@ -404,11 +516,61 @@ pub async fn keys(sql: &mut PgConnection, which: Which<'_>) -> Result<Vec<KeyRow
     sqlx::query_as(
         "SELECT k.tenant_id, k.key_id, k.slug, k.sha256, k.all_servers, k.disabled, k.revision,
                 date_part('epoch', k.expires_at) AS expires_at,
+                k.scopes, k.previous_sha256,
+                date_part('epoch', k.previous_expires_at) AS previous_expires_at,
                 ARRAY(SELECT s.server_id FROM api_key_servers s
                       WHERE s.tenant_id = k.tenant_id AND s.key_id = k.key_id
                       ORDER BY s.server_id) AS server_ids
          FROM api_keys k
          WHERE $1::uuid[] IS NULL OR (k.tenant_id = ANY ($1) AND k.key_id = ANY ($2))",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .bind(wanted.resources)
+    .fetch_all(sql)
+    .await
+}
+
+/// What calls to the wanted servers carry with certain static tokens.
+pub async fn token_headers(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<TokenHeadersRow>, sqlx::Error> {
+    let wanted = which.servers();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT t.tenant_id, t.server_id, t.static_token_id, t.headers, t.headers_origin,
+                t.headers_generation, t.headers_sealed
+         FROM static_tokens t
+         WHERE NOT t.disabled
+           AND t.headers <> '[]'
+           AND ($1::uuid[] IS NULL OR (t.tenant_id = ANY ($1) AND t.server_id = ANY ($2)))
+         ORDER BY t.tenant_id, t.server_id, t.static_token_id",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .bind(wanted.resources)
+    .fetch_all(sql)
+    .await
+}
+
+/// Static tokens.
+pub async fn static_tokens(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<StaticTokenRow>, sqlx::Error> {
+    let wanted = which.static_tokens();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT t.tenant_id, t.static_token_id, t.slug, t.server_id, t.type, t.pepper_id, t.verifier,
+                t.subject, t.roles, t.passthrough, t.disabled, t.headers, t.revision,
+                date_part('epoch', t.expires_at) AS expires_at
+         FROM static_tokens t
+         WHERE $1::uuid[] IS NULL OR (t.tenant_id = ANY ($1) AND t.static_token_id = ANY ($2))",
     )
     .persistent(false)
     .bind(wanted.tenants)

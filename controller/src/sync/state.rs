@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{
     history::{Change, History},
-    rows::{CredentialRow, TenantKeyRow},
+    rows::{CredentialRow, JwtSecretRow, TenantKeyRow, TokenHeadersRow},
 };
 
 /// The newest state; `None` until the feed has read the database once.
@@ -68,10 +68,19 @@ pub struct Entry {
 pub enum Sealed {
     /// A resource without secrets.
     Nothing,
-    /// A tenant's wrapped keys.
-    Keys(Vec<TenantKeyRow>),
+    /// What a tenant's nodes check credentials with.
+    Tenant(TenantSealed),
     /// How a server is called, and its sealed credential.
     Access(ServerAccess),
+}
+
+/// A tenant's wrapped keys and the secrets sealed under them.
+#[derive(Debug, Default, PartialEq)]
+pub struct TenantSealed {
+    /// Its wrapped keys, oldest first.
+    pub keys: Vec<TenantKeyRow>,
+    /// The secrets of its JWT issuers.
+    pub jwt_secrets: Vec<JwtSecretRow>,
 }
 
 /// How a server is called, as its row says.
@@ -85,12 +94,18 @@ pub struct ServerAccess {
     pub scheme: v1::AuthScheme,
     /// The header of scheme `api_key`.
     pub header: String,
-    /// The generation of the credential that goes with this version; 0 without one.
+    /// Whether calls carry its credential, whoever calls.
+    pub presents: bool,
+    /// The generation of the lease that goes with this version; 0 when it needs none.
     pub generation: u64,
-    /// The origin changed after the credential was set.
+    /// Which of its credentials is the present one.
+    pub auth_generation: u64,
+    /// Its credential is wanted, but the origin changed after it was set.
     pub detached: bool,
     /// The credential's row.
     pub credential: Option<CredentialRow>,
+    /// What calls with certain static tokens carry besides.
+    pub token_headers: Vec<TokenHeadersRow>,
 }
 
 /// Config at one revision.
@@ -192,7 +207,7 @@ impl State {
     /// A tenant's wrapped keys; empty when there is no such tenant.
     pub fn tenant_keys(&self, tenant: TenantUid) -> &[TenantKeyRow] {
         match self.entry(StreamName::Tenant(tenant)).map(|e| &e.sealed) {
-            Some(Sealed::Keys(keys)) => keys,
+            Some(Sealed::Tenant(sealed)) => &sealed.keys,
             Some(Sealed::Nothing | Sealed::Access(_)) | None => &[],
         }
     }

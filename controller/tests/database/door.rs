@@ -40,7 +40,7 @@ async fn every_method_asks_for_the_right_credentials() {
                 code(&node, &path, Some(&stack.token)).await,
                 Code::PermissionDenied
             );
-            let reads = ["Get", "List", "Wait"]
+            let reads = ["Get", "List", "Wait", "Explain", "Classify"]
                 .iter()
                 .any(|verb| method.name().starts_with(verb));
             let as_viewer = code(&admin.channel, &path, Some(&viewer)).await;
@@ -48,10 +48,16 @@ async fn every_method_asks_for_the_right_credentials() {
             let as_admin = code(&admin.channel, &path, Some(&stack.token)).await;
             let answered = [Code::Ok, Code::InvalidArgument, Code::NotFound].contains(&as_admin);
             assert!(answered, "{path}: {as_admin:?}");
-            let platform = ["Token", "Node", "Revision", "Tenant"]
-                .iter()
-                .any(|noun| method.name().contains(noun));
-            let tenants_own = ["GetTenant", "WaitForRevision"].contains(&method.name());
+            let platform = [
+                "TokenService",
+                "NodeService",
+                "RevisionService",
+                "TenantService",
+                "LimitService",
+            ]
+            .contains(&service.name());
+            let tenants_own =
+                ["GetTenant", "GetTenantLimits", "WaitForRevision"].contains(&method.name());
             let as_tenant = code(&admin.channel, &path, Some(&tenant_token)).await;
             assert_eq!(
                 as_tenant == Code::PermissionDenied,

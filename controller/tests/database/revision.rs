@@ -16,10 +16,8 @@ async fn every_change_is_one_revision_with_one_record() {
     let stack = Stack::start().await;
     let admin = Operator::of(&stack).await;
     admin.tenant("acme", "acme.test:8080").await.unwrap();
-    admin
-        .server("acme", "files", Some(bearer("x")))
-        .await
-        .unwrap();
+    let files = admin.server("acme", "files", Some(bearer("x"))).await;
+    let primary = format!("tenants/acme/keys/primary-{}", &files.unwrap().uid[..8]);
     let key = admin.key("acme", "ci", "files").await.unwrap();
     assert!(key.secret.starts_with("mcp_sk_"));
     let mut servers = ServerServiceClient::new(admin.channel.clone());
@@ -68,10 +66,14 @@ async fn every_change_is_one_revision_with_one_record() {
             (
                 4,
                 "servers.delete",
-                "tenants/acme/keys/ci tenants/acme/servers/files".to_owned()
+                format!("{primary} tenants/acme/keys/ci tenants/acme/servers/files")
             ),
             (3, "keys.create", "tenants/acme/keys/ci".to_owned()),
-            (2, "servers.create", "tenants/acme/servers/files".to_owned()),
+            (
+                2,
+                "servers.create",
+                format!("tenants/acme/servers/files {primary}")
+            ),
             (1, "tenants.create", "tenants/acme".to_owned()),
         ]
     );

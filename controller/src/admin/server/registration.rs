@@ -12,7 +12,7 @@ use crate::{
         mask::Mask,
     },
     error::Error,
-    store::server::Server,
+    store::server::{EgressMode, Server},
 };
 
 /// Where a server is.
@@ -24,6 +24,7 @@ pub(super) struct Registration {
     pub(super) description: String,
     pub(super) timeout: Option<Duration>,
     pub(super) tool_list: Option<String>,
+    pub(super) egress: EgressMode,
 }
 
 /// A new server's fields.
@@ -32,8 +33,10 @@ pub(super) fn read_new(checks: &mut Checks, given: v1::Server) -> Option<(Endpoi
     checks.text("server.description", &given.description, DESCRIPTION);
     let timeout = timeout(checks, given.timeout);
     let tool_list = tool_list(checks, given.tool_list_json);
+    let egress = egress(checks, given.egress_mode);
     let endpoint = checks.parse("server.url", &given.url)?;
     let registration = Registration {
+        egress: egress?,
         display_name: given.display_name,
         description: given.description,
         timeout,
@@ -60,6 +63,11 @@ pub(super) fn changed(before: &Server, given: v1::Server, mask: &Mask) -> Result
     if mask.names("tool_list_json") {
         after.tool_list = tool_list(&mut checks, given.tool_list_json);
     }
+    if mask.names("egress_mode")
+        && let Some(egress) = egress(&mut checks, given.egress_mode)
+    {
+        after.egress = egress;
+    }
     if checks.found().is_empty() {
         Ok(after)
     } else {
@@ -83,6 +91,20 @@ fn timeout(checks: &mut Checks, given: Option<prost_types::Duration>) -> Option<
     timeout
 }
 
+/// A number that we do not know must not become the one that means "the stored credential".
+fn egress(checks: &mut Checks, given: i32) -> Option<EgressMode> {
+    match v1::EgressMode::try_from(given) {
+        Ok(v1::EgressMode::Unspecified | v1::EgressMode::Shared) => Some(EgressMode::Shared),
+        Ok(v1::EgressMode::Passthrough) => Some(EgressMode::Passthrough),
+        Ok(v1::EgressMode::None) => Some(EgressMode::None),
+        Err(_) => {
+            let text = "must be EGRESS_MODE_SHARED, EGRESS_MODE_PASSTHROUGH or EGRESS_MODE_NONE";
+            checks.refuse("server.egress_mode", text);
+            None
+        }
+    }
+}
+
 /// A JSON array of objects, kept as it is written.
 fn tool_list(checks: &mut Checks, given: String) -> Option<String> {
     if given.is_empty() {
@@ -97,12 +119,14 @@ fn tool_list(checks: &mut Checks, given: String) -> Option<String> {
     Some(given)
 }
 
-pub(super) const CHANGEABLE: [&str; 5] = [
+pub(super) const CHANGEABLE: [&str; 7] = [
     "display_name",
     "description",
     "url",
     "timeout",
     "tool_list_json",
+    "authenticators",
+    "egress_mode",
 ];
 const DESCRIPTION: usize = 2000;
 const SHORTEST: Duration = Duration::from_secs(1);

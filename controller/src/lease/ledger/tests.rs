@@ -7,7 +7,8 @@ use super::*;
 use crate::sync::{
     Cursor,
     history::History,
-    rows::{CredentialRow, TenantKeyRow},
+    rows::{CredentialRow, JwtSecretRow, TenantKeyRow},
+    state::TenantSealed,
 };
 
 const HALF: Duration = Duration::from_secs(450);
@@ -19,7 +20,7 @@ fn a_new_node_is_due_everything_and_then_nothing() {
     assert_eq!(
         send(&mut ledger, &state, now()),
         [
-            "keys of 1",
+            "secrets of 1",
             "record and lease 1 gen 3",
             "record and lease 2 gen 1"
         ]
@@ -92,16 +93,26 @@ fn leases_are_renewed_when_half_their_time_is_over() {
 }
 
 #[test]
-fn session_keys_are_sent_anew_each_day_and_with_a_new_tenant_key() {
+fn secrets_are_sent_anew_each_day_and_when_they_change() {
     let mut ledger = Ledger::default();
     let before = state(vec![tenant(1)]);
     send(&mut ledger, &before, now());
-    let midnight = session_keys::tomorrow(now());
+    let midnight = tenant_secrets::tomorrow(now());
     assert_eq!(ledger.rest(midnight - HALF), HALF);
-    assert_eq!(send(&mut ledger, &before, midnight), ["keys of 1"]);
+    assert_eq!(send(&mut ledger, &before, midnight), ["secrets of 1"]);
     assert_eq!(send(&mut ledger, &before, midnight), [""; 0]);
     let after = state(vec![tenant(2)]);
-    assert_eq!(send(&mut ledger, &after, midnight), ["keys of 1"]);
+    assert_eq!(send(&mut ledger, &after, midnight), ["secrets of 1"]);
+    let mut with_issuer = tenant(2);
+    if let Sealed::Tenant(sealed) = &mut with_issuer.sealed {
+        sealed.jwt_secrets.push(JwtSecretRow {
+            tenant_id: uid().uuid(),
+            secret_id: Uuid::from_u128(6),
+            sealed: vec![1],
+        });
+    }
+    let after = state(vec![with_issuer]);
+    assert_eq!(send(&mut ledger, &after, midnight), ["secrets of 1"]);
 }
 
 /// Sends everything that is due, and says what that was.
@@ -114,9 +125,9 @@ fn send(ledger: &mut Ledger, state: &State, now: SystemTime) -> Vec<String> {
                 ledger.withdrawn(server);
                 format!("withdraw {}", server.uuid().as_u128())
             }
-            Due::SessionKeys(tenant, entry) => {
-                ledger.keyed(tenant, entry, session_keys::day(now));
-                format!("keys of {}", tenant.uuid().as_u128())
+            Due::TenantSecrets(tenant, entry) => {
+                ledger.told(tenant, entry, tenant_secrets::day(now));
+                format!("secrets of {}", tenant.uuid().as_u128())
             }
             Due::Offer(server, entry, record) => {
                 let Sealed::Access(access) = &entry.sealed else {
@@ -155,13 +166,16 @@ fn uid() -> TenantUid {
 fn tenant(version: i32) -> Entry {
     entry(
         StreamName::Tenant(uid()),
-        Sealed::Keys(vec![TenantKeyRow {
-            tenant_id: uid().uuid(),
-            key_id: Uuid::from_u128(5),
-            version,
-            kek_id: "kek_0".to_owned(),
-            wrapped: vec![1],
-        }]),
+        Sealed::Tenant(TenantSealed {
+            keys: vec![TenantKeyRow {
+                tenant_id: uid().uuid(),
+                key_id: Uuid::from_u128(5),
+                version,
+                kek_id: "kek_0".to_owned(),
+                wrapped: vec![1],
+            }],
+            jwt_secrets: Vec::new(),
+        }),
     )
 }
 
@@ -172,8 +186,11 @@ fn server(which: u128, generation: u64) -> Entry {
         url: "https://up.test/mcp".to_owned(),
         scheme: v1::AuthScheme::Bearer,
         header: String::new(),
+        presents: true,
         generation,
+        auth_generation: generation,
         detached: false,
+        token_headers: Vec::new(),
         credential: Some(CredentialRow {
             generation: generation.cast_signed(),
             origin: "https://up.test:443".to_owned(),

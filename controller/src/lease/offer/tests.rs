@@ -1,11 +1,18 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use proto::id::ServerUid;
+use prost::Message as _;
+use proto::{
+    id::{ServerUid, StaticTokenUid},
+    node::v1::{TokenHeader, TokenHeaders},
+};
 use seal::Kek;
 use uuid::Uuid;
 
 use super::*;
-use crate::sync::rows::CredentialRow;
+use crate::{
+    sync::rows::{CredentialRow, TokenHeadersRow},
+    vault::Place,
+};
 
 #[test]
 fn a_bearer_credential_is_ready_to_attach() {
@@ -14,7 +21,7 @@ fn a_bearer_credential_is_ready_to_attach() {
     assert_eq!(lease.header_name, "authorization");
     assert_eq!(lease.header_value, "Bearer CANARY-lease");
     assert_eq!(lease.origin, "https://up.test:443");
-    assert_eq!(lease.generation, 3);
+    assert_eq!(lease.generation, 5);
     assert_eq!(lease.not_after.unwrap().seconds, 900);
     assert_eq!(lease.server_uid, stored.access.server.to_string());
     assert_eq!(lease.tenant_uid, tenant().to_string());
@@ -79,7 +86,7 @@ fn a_refusal_names_the_server_the_generation_and_the_reason() {
         panic!("a lease without a key");
     };
     assert_eq!(refusal.server_uid, stored.access.server.to_string());
-    assert_eq!(refusal.generation, 3);
+    assert_eq!(refusal.generation, 5);
     assert_eq!(refusal.reason, "CREDENTIAL_UNREADABLE");
 }
 
@@ -90,6 +97,63 @@ fn no_debug_form_of_an_offer_shows_the_value() {
         shown.contains("authorization") && !shown.contains("CANARY"),
         "{shown}"
     );
+}
+
+/// S0-14, S0-15: switched-on headers go along, each token's apart; the others stay.
+#[test]
+fn the_headers_of_static_tokens_go_along() {
+    let mut stored = Stored::new(AuthScheme::Bearer);
+    stored.add_headers(7, "https://up.test:443");
+    let lease = stored.lease().unwrap();
+    assert_eq!(lease.header_value, "Bearer CANARY-lease");
+    assert_eq!(lease.token_headers.len(), 1);
+    let token = &lease.token_headers[0];
+    assert_eq!(token.token_uid, Uuid::from_u128(7).to_string());
+    let headers: Vec<_> = token
+        .headers
+        .iter()
+        .map(|header| (header.name.as_str(), &header.value[..]))
+        .collect();
+    assert_eq!(headers, [("X-On", b"CANARY-on".as_slice())]);
+    assert!(!format!("{lease:?}").contains("CANARY"));
+}
+
+/// without the stored credential the headers of tokens go all the same.
+#[test]
+fn a_server_that_is_sent_no_credential_is_sent_headers() {
+    let mut stored = Stored::new(AuthScheme::Bearer);
+    stored.access.presents = false;
+    stored.add_headers(7, "https://up.test:443");
+    let lease = stored.lease().unwrap();
+    assert_eq!(
+        (lease.header_name.as_str(), lease.header_value.len()),
+        ("", 0)
+    );
+    assert_eq!(lease.origin, "https://up.test:443");
+    assert_eq!(lease.token_headers.len(), 1);
+}
+
+/// CL-06: headers that were set for another origin, or moved to another token's row, stay; the
+/// credential and the other tokens' headers go.
+#[test]
+fn headers_that_do_not_belong_are_left_out() {
+    let mut stored = Stored::new(AuthScheme::Bearer);
+    for token in [7, 8] {
+        stored.add_headers(token, "https://up.test:443");
+    }
+    assert_eq!(stored.lease().unwrap().token_headers.len(), 2);
+    let rows = &mut stored.access.token_headers;
+    rows[0].headers_sealed = rows[1].headers_sealed.clone();
+    let left = stored.lease().unwrap().token_headers;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].token_uid, Uuid::from_u128(8).to_string());
+
+    let mut stored = Stored::new(AuthScheme::Bearer);
+    stored.add_headers(7, "https://old.test:443");
+    assert_eq!(stored.lease().unwrap().token_headers, []);
+    // The row itself cannot be pointed elsewhere either.
+    stored.access.token_headers[0].headers_origin = "https://up.test:443".to_owned();
+    assert_eq!(stored.lease().unwrap().token_headers, []);
 }
 
 struct Stored {
@@ -124,8 +188,11 @@ impl Stored {
                 AuthScheme::ApiKey => Scheme::ApiKey,
             },
             header: "X-Api-Key".to_owned(),
-            generation: 3,
+            presents: true,
+            generation: 5,
+            auth_generation: 3,
             detached: false,
+            token_headers: Vec::new(),
             credential: Some(CredentialRow {
                 generation: 3,
                 origin: row.origin,
@@ -144,6 +211,35 @@ impl Stored {
             keys,
             access,
         }
+    }
+
+    /// Headers of a token, one switched on and one off, set for this origin.
+    fn add_headers(&mut self, token: u128, origin: &str) {
+        let header = |name: &str, value: &'static str| TokenHeader {
+            name: name.to_owned(),
+            value: Bytes::from_static(value.as_bytes()),
+        };
+        let token = Uuid::from_u128(token);
+        let values = TokenHeaders {
+            token_uid: token.to_string(),
+            headers: vec![header("X-On", "CANARY-on"), header("X-Off", "CANARY-off")],
+        };
+        let uid = StaticTokenUid::from_uuid(token);
+        let place = Place::headers(tenant(), uid, 2, self.access.server, origin);
+        let keys = wrapped(&self.keys);
+        let sealed = self.vault.seal(&keys, &place, &values.encode_to_vec());
+        self.access.token_headers.push(TokenHeadersRow {
+            tenant_id: tenant().uuid(),
+            server_id: self.access.server.uuid(),
+            static_token_id: token,
+            headers: serde_json::json!([
+                {"name": "X-On", "passthrough": true},
+                {"name": "X-Off", "passthrough": false},
+            ]),
+            headers_origin: origin.to_owned(),
+            headers_generation: 2,
+            headers_sealed: Some(sealed.unwrap()),
+        });
     }
 
     fn row(&mut self) -> &mut CredentialRow {

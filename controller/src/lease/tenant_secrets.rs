@@ -1,20 +1,21 @@
-//! The keys that seal a tenant's MCP session ids: one for each UTC day, derived from the tenant's
-//! key. Nodes get those of the last seven days, so that old sessions open, and tomorrow's.
+//! What nodes make and check a tenant's session ids, cursors and credentials with: keys that seal, one
+//! for each UTC day, of the last seven days, so that old sessions open, and tomorrow's; peppers; and
+//! the shared secrets of JWT issuers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost::bytes::Bytes;
 use proto::{
     id::TenantUid,
-    node::v1::{SessionKey, TenantSecrets},
+    node::v1::{JwtSecret, Pepper, SessionKey, TenantSecrets},
 };
 
 use seal::session::SessionCipher;
 
 use super::offer::wrapped;
 use crate::{
-    sync::rows::TenantKeyRow,
-    vault::{Unreadable, Vault, WrappedTenantKey},
+    sync::{rows::JwtSecretRow, state::TenantSealed},
+    vault::{Place, Unreadable, Vault, WrappedTenantKey},
 };
 
 /// Days since 1970-01-01 UTC.
@@ -41,18 +42,20 @@ pub fn sealing_key(
     Ok(SessionCipher::new(&kid, &key.session_key(today)))
 }
 
-/// A tenant's keys around `today`.
+/// A tenant's secrets as of `today`. A JWT secret that does not open is left out: tokens of its issuer
+/// are refused, everything else goes on.
 pub(super) fn of(
     vault: &Vault,
     tenant: TenantUid,
-    keys: &[TenantKeyRow],
+    sealed: &TenantSealed,
     today: u32,
 ) -> Result<TenantSecrets, Unreadable> {
-    let key = vault.tenant_key(tenant, &wrapped(keys))?;
-    let keys = today.saturating_sub(DAYS_BACK)..=today.saturating_add(1);
+    let keys = wrapped(&sealed.keys);
+    let key = vault.tenant_key(tenant, &keys)?;
+    let days = today.saturating_sub(DAYS_BACK)..=today.saturating_add(1);
     Ok(TenantSecrets {
         tenant_uid: tenant.to_string(),
-        session_keys: keys
+        session_keys: days
             .map(|day| SessionKey {
                 kid: kid(key.version(), day),
                 key: Bytes::from_owner(Wiped(key.session_key(day))),
@@ -60,8 +63,42 @@ pub(super) fn of(
                 not_after: Some((start(day) + OPENS_FOR).into()),
             })
             .collect(),
-        ..TenantSecrets::default()
+        // Of older keys too: verifiers made with them stay.
+        peppers: vault
+            .tenant_keys(tenant, &keys)
+            .iter()
+            .map(|key| Pepper {
+                id: key.version().to_string(),
+                key: Bytes::from_owner(Wiped(key.pepper())),
+            })
+            .collect(),
+        jwt_secrets: jwt_secrets(vault, tenant, &keys, sealed),
     })
+}
+
+fn jwt_secrets(
+    vault: &Vault,
+    tenant: TenantUid,
+    keys: &[WrappedTenantKey],
+    sealed: &TenantSealed,
+) -> Vec<JwtSecret> {
+    let open = |row: &JwtSecretRow| {
+        let place = Place::jwt_secret(tenant, row.secret_id);
+        let Ok(value) = vault.open(keys, &place, &row.sealed) else {
+            metrics::counter!("aldgate_jwt_secrets_unreadable_total").increment(1);
+            tracing::error!(
+                tenant.id = %tenant,
+                secret.id = %row.secret_id,
+                "the secret of a JWT issuer cannot be read"
+            );
+            return None;
+        };
+        Some(JwtSecret {
+            uid: row.secret_id.to_string(),
+            value: Bytes::from_owner(value),
+        })
+    };
+    sealed.jwt_secrets.iter().filter_map(open).collect()
 }
 
 /// Names one day's key.

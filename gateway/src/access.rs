@@ -156,15 +156,23 @@ pub enum End {
 }
 
 impl Record {
+    /// Notes whose address was called.
+    pub fn tenant(&mut self, slug: &str) {
+        line::text(&mut self.line, "tenant", slug);
+    }
+
     /// Notes who calls.
     pub fn caller(&mut self, caller: &Caller) {
-        line::text(&mut self.line, "tenant", caller.tenant().slug.as_str());
-        line::text(&mut self.line, "principal.kind", caller.kind().label());
-        let name = match caller.kind() {
-            authn::Kind::ApiKey => "key",
-            _ => "principal",
-        };
-        line::text(&mut self.line, name, line::start(caller.name()));
+        let kind = caller.kind();
+        line::text(&mut self.line, "principal.kind", kind.label());
+        match kind {
+            authn::Kind::ApiKey => line::text(&mut self.line, "key", caller.name()),
+            authn::Kind::Static => {
+                line::text(&mut self.line, "token", caller.name());
+                line::text(&mut self.line, "principal", line::start(caller.subject()));
+            }
+            _ => line::text(&mut self.line, "principal", line::start(caller.subject())),
+        }
     }
 
     /// Notes which path of the controllers' was called, and whose.
@@ -177,7 +185,7 @@ impl Record {
 
     /// Notes the server as the client named it.
     pub fn server(&mut self, name: &str) {
-        line::text(&mut self.line, "server", name);
+        line::text(&mut self.line, "server", line::start(name));
     }
 
     /// Notes what the client wants.
@@ -223,6 +231,11 @@ impl Record {
         match error {
             Error::Denied(denial) => line::text(&mut self.line, "policy.rule", denial.rule()),
             Error::InsufficientScope(_) => line::text(&mut self.line, "policy.rule", "scope"),
+            Error::Unauthenticated(challenge) => {
+                let reason = challenge.reason();
+                metrics.unauthenticated[reason as usize].increment(1);
+                line::text(&mut self.line, "error.reason", reason.label());
+            }
             _ => {}
         }
         if let Some(code) = error.code() {

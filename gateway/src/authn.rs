@@ -13,11 +13,26 @@ mod challenge;
 /// The ids of principals that config gives none.
 mod principal;
 
+/// What the authenticators look at.
+mod request;
+
 /// Whether an open stream's credential still counts.
 mod recheck;
 
 /// API keys.
 mod api_key;
+
+/// Session tokens.
+mod session;
+
+/// Static tokens.
+mod fixed;
+
+/// What a proxy in front of us says.
+mod forwarded;
+
+/// JSON Web Tokens in requests.
+mod bearer_jwt;
 
 /// JSON Web Tokens.
 pub mod jwt;
@@ -30,29 +45,23 @@ mod remembered;
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
-use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
-use proto::id::ServerUid;
+use http::{HeaderMap, header::AUTHORIZATION};
 
-use self::caller::Credential;
 pub(crate) use self::principal::principal;
 pub use self::{
     caller::{Caller, Client, Forwarding, Kind, Presented},
     challenge::{Challenge, Reason},
 };
+use self::{
+    caller::{Credential, Person},
+    jwt::Jwt,
+    request::Request,
+};
 use crate::{
-    config::snapshot::{Authenticator, Authenticators, ServerSlot, Tenant},
+    config::snapshot::{Authenticator, Authenticators, ServerSlot},
     error::Error,
     route::Target,
 };
-
-/// What the authenticators look at.
-struct Request<'a> {
-    tenant: Option<&'a Arc<Tenant>>,
-    /// The server that the URL names, if there is such.
-    server: Option<ServerUid>,
-    headers: &'a HeaderMap,
-    now: SystemTime,
-}
 
 /// What one authenticator makes of a request.
 enum Attempt {
@@ -64,13 +73,16 @@ enum Attempt {
     Expired,
     /// It is this one's.
     Accepted(Credential),
+    /// It is this one's, but nobody could say how much its principal has open.
+    Crowded,
 }
 
 /// Finds the caller.
 pub async fn authenticate(
+    jwt: &Jwt,
     target: &Target,
     headers: &HeaderMap,
-    _peer: SocketAddr,
+    peer: SocketAddr,
     now: SystemTime,
 ) -> Result<Caller, Error> {
     if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
@@ -84,10 +96,11 @@ pub async fn authenticate(
         tenant,
         server: slot.map(ServerSlot::uid),
         headers,
+        peer: peer.ip().to_canonical(),
         now,
     };
     let default;
-    let authenticators = match (authenticators(slot), tenant) {
+    let authenticators = match (slot.and_then(ServerSlot::authenticators), tenant) {
         (Some(own), _) => own,
         (None, Some(tenant)) => tenant.authenticators(),
         (None, None) => {
@@ -95,19 +108,13 @@ pub async fn authenticate(
             &default
         }
     };
-    let mut outcome = Attempt::Absent;
-    for authenticator in authenticators.list() {
-        outcome = outcome.or(request.attempt(authenticator).await);
-        if matches!(outcome, Attempt::Accepted(_)) {
-            break;
-        }
-    }
-    match (outcome, tenant) {
+    match (request.try_all(jwt, authenticators).await, tenant) {
         (Attempt::Accepted(credential), Some(tenant)) => Ok(Caller {
             tenant: Arc::clone(tenant),
             server: request.server,
             credential,
         }),
+        (Attempt::Crowded, _) => Err(Error::TooManyCalls),
         (outcome, _) => {
             let challenge = Challenge::new(authenticators, outcome.reason());
             Err(Error::Unauthenticated(challenge))
@@ -115,74 +122,67 @@ pub async fn authenticate(
     }
 }
 
-/// The authenticators of the server itself.
-fn authenticators(slot: Option<&ServerSlot>) -> Option<&Authenticators> {
-    match slot? {
-        ServerSlot::Serving(server) => server.authenticators.as_deref(),
-        ServerSlot::Quarantined(_) => None,
+impl Request<'_> {
+    /// Tries all in their order until one accepts.
+    async fn try_all(&self, jwt: &Jwt, authenticators: &Authenticators) -> Attempt {
+        let mut outcome = Attempt::Absent;
+        for authenticator in authenticators.list() {
+            let attempt = match authenticator {
+                Authenticator::ApiKey(header) => api_key::attempt(self, header),
+                Authenticator::Jwt(rules) => bearer_jwt::attempt(self, rules, jwt).await,
+                Authenticator::Session => session::attempt(self),
+                Authenticator::Static => fixed::attempt(self),
+                Authenticator::Forwarded(rules) => forwarded::attempt(self, rules),
+                // Last, whatever its place: a bad credential is never nobody's (TK-10).
+                Authenticator::Anonymous(_) => Attempt::Absent,
+            };
+            outcome = outcome.or(attempt);
+            if outcome.is_final() {
+                return outcome;
+            }
+        }
+        match (outcome, authenticators.anonymous()) {
+            (Attempt::Absent, Some(roles)) => self.person(Person::anonymous(roles)),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Somebody whom config does not list, once it is known what they have open.
+    fn person(&self, person: Person) -> Attempt {
+        let Some(tenant) = self.tenant else {
+            return Attempt::Rejected(Reason::Unknown);
+        };
+        let principal = person.principal(tenant.uid);
+        match tenant.principals().of(principal) {
+            Some(gauge) => {
+                Attempt::Accepted(Credential::Person(Arc::new(person), principal, gauge))
+            }
+            None => Attempt::Crowded,
+        }
     }
 }
 
 impl Attempt {
-    /// What was found, if there was anything to look at.
-    fn of(found: Option<Self>) -> Self {
-        found.unwrap_or(Self::Absent)
-    }
-
     /// This one, unless the next says more: acceptance counts most, then what is genuine.
     fn or(self, next: Self) -> Self {
         match (&self, &next) {
-            (Self::Accepted(_), _)
+            (Self::Accepted(_) | Self::Crowded, _)
             | (Self::Expired, Self::Expired | Self::Rejected(_) | Self::Absent)
             | (Self::Rejected(_), Self::Rejected(_) | Self::Absent) => self,
             _ => next,
         }
     }
 
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Accepted(_) | Self::Crowded)
+    }
+
     fn reason(&self) -> Reason {
         match self {
-            Self::Absent | Self::Accepted(_) => Reason::Absent,
+            Self::Absent | Self::Accepted(_) | Self::Crowded => Reason::Absent,
             Self::Rejected(reason) => *reason,
             Self::Expired => Reason::Expired,
         }
-    }
-}
-
-impl<'a> Request<'a> {
-    async fn attempt(&self, authenticator: &Authenticator) -> Attempt {
-        match authenticator {
-            Authenticator::ApiKey(header) => api_key::attempt(self, header),
-            Authenticator::Jwt(_)
-            | Authenticator::Session
-            | Authenticator::Static
-            | Authenticator::Forwarded(_)
-            | Authenticator::Anonymous(_) => Attempt::Absent,
-        }
-    }
-
-    /// What stands after `Bearer ` (RFC 6750 §2.1; the scheme's case does not matter, RFC 9110
-    /// §11.1). Another scheme, or none, is a credential nobody has.
-    fn bearer(&self) -> Option<&'a str> {
-        self.scheme("bearer")
-    }
-
-    /// What stands after this scheme in `Authorization`; nothing that anybody has after another.
-    fn scheme(&self, wanted: &str) -> Option<&'a str> {
-        let line = self.line(&AUTHORIZATION)?;
-        match line.split_once(' ') {
-            Some((scheme, credential)) if scheme.eq_ignore_ascii_case(wanted) => Some(credential),
-            _ => Some(""),
-        }
-    }
-
-    /// The one line of a header. Two lines, or one that is not text, are a credential nobody has.
-    fn line(&self, name: &HeaderName) -> Option<&'a str> {
-        let mut lines = self.headers.get_all(name).iter();
-        let line = lines.next()?;
-        if lines.next().is_some() {
-            return Some("");
-        }
-        Some(line.to_str().unwrap_or_default())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use crate::{error::Kind, upstream::UpstreamKind};
+use crate::{authn::Reason, error::Kind, upstream::UpstreamKind};
 
 /// One core's metrics.
 pub struct Metrics {
@@ -21,6 +21,8 @@ pub struct Metrics {
     pub(crate) streams: Gauge,
     /// By [`Kind`].
     pub(crate) rejected: [Counter; Kind::ALL.len()],
+    /// Requests that no authenticator accepted, by [`Reason`].
+    pub(crate) unauthenticated: [Counter; Reason::ALL.len()],
     /// By [`UpstreamKind`].
     pub(crate) upstream_errors: [Counter; UpstreamKind::ALL.len()],
     /// Connections opened to servers.
@@ -44,6 +46,9 @@ impl Metrics {
             streams: gauge!("aldgate_streams", "core" => core.clone()),
             rejected: Kind::ALL.map(|kind| {
                 counter!("aldgate_rejected_total", "core" => core.clone(), "reason" => kind.label())
+            }),
+            unauthenticated: Reason::ALL.map(|reason| {
+                counter!("aldgate_unauthenticated_total", "core" => core.clone(), "reason" => reason.label())
             }),
             upstream_errors: UpstreamKind::ALL.map(|kind| {
                 counter!("aldgate_upstream_errors_total", "core" => core.clone(), "kind" => kind.label())

@@ -114,8 +114,9 @@ async fn answer(
     if parts.method == Method::OPTIONS {
         return Ok(Answer::preflight(&parts.headers));
     }
-    let caller = authn::authenticate(&target, &parts.headers, peer, now).await?;
-    envelope.note_caller(&caller, &target);
+    envelope.note_target(&target);
+    let caller = authn::authenticate(&core.jwt, &target, &parts.headers, peer, now).await?;
+    envelope.note_caller(&caller);
     let call = read::read(parts, body, &settings.body, &mut envelope.record.received).await?;
     envelope.note_call(&call);
     let permit = policy::authorize(&target, caller, call, now, settings.lease_grace)?;

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use token::ApiKey;
 
-use super::{Attempt, Reason, Request, caller::Credential};
+use super::{Attempt, Reason, caller::Credential, request::Request};
 use crate::config::snapshot::ApiKeyHeader;
 
 /// Tries the key in `Authorization`, then the one in the other header.
 pub(super) fn attempt(request: &Request<'_>, header: &ApiKeyHeader) -> Attempt {
-    let bearer = request.bearer().map(|text| check(request, text));
-    let attempt = Attempt::of(bearer);
-    if matches!(attempt, Attempt::Accepted(_)) {
-        return attempt;
+    let attempt = match request.bearer() {
+        Some(text) => check(request, text),
+        None => Attempt::Absent,
+    };
+    match request.line(&header.name) {
+        Some(text) if !attempt.is_final() => attempt.or(check(request, text)),
+        _ => attempt,
     }
-    let bare = request.line(&header.name).map(|text| check(request, text));
-    attempt.or(Attempt::of(bare))
 }
 
 fn check(request: &Request<'_>, text: &str) -> Attempt {

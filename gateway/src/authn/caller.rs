@@ -1,14 +1,15 @@
 //! Who is calling, as one of the authenticators found out. Whether they may is `crate::policy`'s
 //! business; this only says what their credential gives them.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use http::{HeaderName, HeaderValue};
 use policy::Scopes;
-use proto::id::{KeyUid, ServerUid};
+use proto::id::{KeyUid, ServerUid, TenantUid};
+use token::jwt::Claims;
 use uuid::Uuid;
 
-use super::recheck;
+use super::{principal::principal, recheck, session::Session};
 use crate::{
     config::snapshot::{Key, Snapshot, StaticToken, Tenant},
     limit::Gauge,
@@ -29,30 +30,93 @@ pub struct Caller {
 pub(super) enum Credential {
     /// An API key, found by this hash.
     Key(Arc<Key>, [u8; 32]),
-    /// A static token, found by this verifier, and the header it came in.
-    Static(Arc<StaticToken>, [u8; 32], Presented),
-    /// Anything that names somebody whom config does not list.
-    Person(Arc<Person>),
+    /// A static token, found by this verifier, and its header where that goes on.
+    Static(Arc<StaticToken>, [u8; 32], Option<Presented>),
+    /// Anything that names somebody whom config does not list: with their id, and what they have open.
+    Person(Arc<Person>, Uuid, Arc<Gauge>),
 }
 
 /// Somebody whom config does not list.
 #[derive(Debug)]
 pub(super) struct Person {
-    pub(super) principal: Uuid,
     pub(super) subject: Box<str>,
     pub(super) roles: Box<[Box<str>]>,
     pub(super) groups: Box<[Box<str>]>,
-    pub(super) gauge: Arc<Gauge>,
-    /// When the credential stops working.
-    pub(super) expires: Option<SystemTime>,
     pub(super) proof: Proof,
 }
 
 /// What is particular to a kind.
 #[derive(Debug)]
 pub(super) enum Proof {
+    /// A token of another issuer.
+    Jwt {
+        /// Identifies the rules that accepted it.
+        rules: [u8; 32],
+        issuer: Box<str>,
+        claims: Arc<Claims>,
+        presented: Option<Presented>,
+    },
+    /// A token that an API key had made.
+    Session(Session),
+    /// The word of this proxy.
+    Forwarded(IpAddr),
     /// Nothing was presented.
     Anonymous,
+}
+
+impl Person {
+    /// Somebody with a name and nothing else.
+    pub(super) fn named(subject: &str, proof: Proof) -> Self {
+        Self {
+            subject: subject.into(),
+            roles: Box::default(),
+            groups: Box::default(),
+            proof,
+        }
+    }
+
+    /// Nobody in particular.
+    pub(super) fn anonymous(roles: &[Box<str>]) -> Self {
+        Self {
+            roles: roles.into(),
+            ..Self::named("anonymous", Proof::Anonymous)
+        }
+    }
+
+    /// The user of a session.
+    pub(super) fn of_session(session: Session) -> Self {
+        let token = &session.token;
+        Self {
+            roles: token.roles.clone().unwrap_or_default(),
+            groups: token.groups.clone(),
+            ..Self::named(&token.user.clone(), Proof::Session(session))
+        }
+    }
+
+    /// Their id at a tenant.
+    pub(super) fn principal(&self, tenant: TenantUid) -> Uuid {
+        let key;
+        let authority = match &self.proof {
+            Proof::Jwt { issuer, .. } => issuer.as_bytes(),
+            Proof::Session(session) => {
+                key = session.key.uid.uuid();
+                key.as_bytes()
+            }
+            Proof::Forwarded(_) | Proof::Anonymous => &[],
+        };
+        principal(tenant, self.proof.kind(), authority, &self.subject)
+    }
+}
+
+impl Proof {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Jwt { .. } => Kind::Jwt,
+            Self::Session(_) => Kind::Session,
+            Self::Forwarded(_) => Kind::Forwarded,
+            Self::Anonymous => Kind::Anonymous,
+        }
+    }
 }
 
 /// How somebody proved who they are.
@@ -127,7 +191,7 @@ impl Caller {
         match &self.credential {
             Credential::Key(key, _) => key.uid.uuid(),
             Credential::Static(token, ..) => token.principal,
-            Credential::Person(person) => person.principal,
+            Credential::Person(_, principal, _) => *principal,
         }
     }
 
@@ -136,9 +200,7 @@ impl Caller {
         match &self.credential {
             Credential::Key(..) => Kind::ApiKey,
             Credential::Static(..) => Kind::Static,
-            Credential::Person(person) => match person.proof {
-                Proof::Anonymous => Kind::Anonymous,
-            },
+            Credential::Person(person, ..) => person.proof.kind(),
         }
     }
 
@@ -147,7 +209,7 @@ impl Caller {
         match &self.credential {
             Credential::Key(key, _) => &key.subject,
             Credential::Static(token, ..) => &token.subject,
-            Credential::Person(person) => &person.subject,
+            Credential::Person(person, ..) => &person.subject,
         }
     }
 
@@ -156,7 +218,7 @@ impl Caller {
         match &self.credential {
             Credential::Key(..) => &[],
             Credential::Static(token, ..) => &token.roles,
-            Credential::Person(person) => &person.roles,
+            Credential::Person(person, ..) => &person.roles,
         }
     }
 
@@ -164,18 +226,17 @@ impl Caller {
     pub fn groups(&self) -> &[Box<str>] {
         match &self.credential {
             Credential::Key(..) | Credential::Static(..) => &[],
-            Credential::Person(person) => &person.groups,
+            Credential::Person(person, ..) => &person.groups,
         }
     }
 
     /// The program that calls, if the credential tells.
     pub fn client(&self) -> Option<Client<'_>> {
-        match &self.credential {
-            Credential::Key(key, _) => Some(Client::Key(key.uid)),
-            Credential::Static(..) => None,
-            Credential::Person(person) => match person.proof {
-                Proof::Anonymous => None,
-            },
+        match (&self.credential, self.proof()) {
+            (Credential::Key(key, _), _) => Some(Client::Key(key.uid)),
+            (_, Some(Proof::Session(session))) => Some(Client::Key(session.key.uid)),
+            (_, Some(Proof::Jwt { claims, .. })) => claims.client.as_deref().map(Client::Named),
+            _ => None,
         }
     }
 
@@ -184,7 +245,7 @@ impl Caller {
         match &self.credential {
             Credential::Key(key, _) => key.slug.as_str(),
             Credential::Static(token, ..) => token.slug.as_str(),
-            Credential::Person(person) => &person.subject,
+            Credential::Person(person, ..) => &person.subject,
         }
     }
 
@@ -193,64 +254,57 @@ impl Caller {
         match &self.credential {
             Credential::Key(key, _) => key.gauge(),
             Credential::Static(token, ..) => &token.gauge,
-            Credential::Person(person) => &person.gauge,
+            Credential::Person(_, _, gauge) => gauge,
         }
     }
 
     /// Whether the credential opens this server at all.
     pub fn opens(&self, server: ServerUid) -> bool {
         self.server == Some(server)
-            && match &self.credential {
-                Credential::Key(key, _) => key.servers.contains(server),
-                Credential::Static(token, ..) => token.server == server,
-                Credential::Person(person) => match person.proof {
-                    Proof::Anonymous => true,
-                },
+            && match (&self.credential, self.proof()) {
+                (Credential::Key(key, _), _) => key.servers.contains(server),
+                (Credential::Static(token, ..), _) => token.server == server,
+                (_, Some(Proof::Session(session))) => session.opens(server),
+                _ => true,
             }
     }
 
     /// What the credential is limited to; none means it is not.
     pub fn scopes(&self) -> Option<&Scopes> {
-        match &self.credential {
-            Credential::Key(key, _) => key.scopes.as_ref(),
-            Credential::Static(..) => None,
-            Credential::Person(person) => match person.proof {
-                Proof::Anonymous => None,
-            },
+        match (&self.credential, self.proof()) {
+            (Credential::Key(key, _), _) => key.scopes.as_ref(),
+            (_, Some(Proof::Session(session))) => session.scopes.as_ref(),
+            _ => None,
         }
     }
 
     /// Whether the tenant's policy has a say. API keys, and sessions to which the key gave no roles,
     /// may do everything that their scopes allow unless the policy names them.
     pub fn obeys_policy(&self) -> bool {
-        match &self.credential {
-            Credential::Key(key, _) => self.tenant.policy().names_subject(&key.subject),
-            Credential::Static(..) => true,
-            Credential::Person(person) => match person.proof {
-                Proof::Anonymous => true,
-            },
-        }
+        let unnamed = match (&self.credential, self.proof()) {
+            (Credential::Key(..), _) => true,
+            (_, Some(Proof::Session(session))) => !session.has_roles(),
+            _ => false,
+        };
+        !unnamed || self.tenant.policy().names_subject(self.subject())
     }
 
     /// The header that the credential came in, where it may go on to a server.
     pub fn presented(&self) -> Option<&Presented> {
-        match &self.credential {
-            Credential::Static(_, _, presented) => Some(presented),
-            Credential::Key(..) => None,
-            Credential::Person(person) => match person.proof {
-                Proof::Anonymous => None,
-            },
+        match (&self.credential, self.proof()) {
+            (Credential::Static(_, _, presented), _) | (_, Some(Proof::Jwt { presented, .. })) => {
+                presented.as_ref()
+            }
+            _ => None,
         }
     }
 
     /// Whether the credential may go on to the server.
     pub fn forwarding(&self) -> Forwarding<'_> {
-        match &self.credential {
-            Credential::Static(token, ..) if token.passthrough => Forwarding::Always,
-            Credential::Static(..) | Credential::Key(..) => Forwarding::Never,
-            Credential::Person(person) => match person.proof {
-                Proof::Anonymous => Forwarding::Never,
-            },
+        match (&self.credential, self.proof()) {
+            (Credential::Static(token, ..), _) if token.passthrough => Forwarding::Always,
+            (_, Some(Proof::Jwt { claims, .. })) => Forwarding::Audience(&claims.audiences),
+            _ => Forwarding::Never,
         }
     }
 
@@ -258,7 +312,14 @@ impl Caller {
     pub fn static_token(&self) -> Option<&StaticToken> {
         match &self.credential {
             Credential::Static(token, ..) => Some(token),
-            Credential::Key(..) | Credential::Person(_) => None,
+            Credential::Key(..) | Credential::Person(..) => None,
+        }
+    }
+
+    fn proof(&self) -> Option<&Proof> {
+        match &self.credential {
+            Credential::Person(person, ..) => Some(&person.proof),
+            Credential::Key(..) | Credential::Static(..) => None,
         }
     }
 
@@ -270,7 +331,14 @@ impl Caller {
                 [secret, key.expires].into_iter().flatten().min()
             }
             Credential::Static(token, ..) => token.expires,
-            Credential::Person(person) => person.expires,
+            Credential::Person(person, ..) => match &person.proof {
+                Proof::Jwt { claims, .. } => Some(claims.expires),
+                Proof::Session(session) => {
+                    let key = session.key.expires;
+                    key.into_iter().chain([session.token.expires]).min()
+                }
+                Proof::Forwarded(_) | Proof::Anonymous => None,
+            },
         }
     }
 

@@ -38,6 +38,7 @@ fn request(headers: &HeaderMap) -> Request<'_> {
         tenant: None,
         server: None,
         headers,
+        peer: [127, 0, 0, 1].into(),
         now: SystemTime::UNIX_EPOCH,
     }
 }

@@ -1,6 +1,8 @@
 //! How callers of a server prove who they are, compiled. Checking a request against it is
 //! `crate::authn`'s business.
 
+use std::net::IpAddr;
+
 use http::{HeaderName, header::AUTHORIZATION};
 use ipnet::IpNet;
 use proto::access::v1::{self as access, authenticator::Kind};
@@ -40,7 +42,7 @@ pub struct ApiKeyHeader {
 }
 
 /// What a JSON Web Token must be, and where it stands.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Jwt {
     /// What it must be.
     pub compiled: CompiledJwt,
@@ -75,6 +77,14 @@ impl Authenticators {
         &self.list
     }
 
+    /// The roles of those who present nothing; none if they are not let in.
+    pub fn anonymous(&self) -> Option<&[Box<str>]> {
+        self.list.iter().find_map(|one| match one {
+            Authenticator::Anonymous(roles) => Some(&**roles),
+            _ => None,
+        })
+    }
+
     /// The list as a controller sent it. The error is the field at fault. Anything unknown spoils
     /// the whole list: what is left of it might let in whom nobody meant (S4-20, S4-30).
     pub(super) fn compile(sent: &access::Authenticators) -> Result<Self, String> {
@@ -106,11 +116,9 @@ impl Authenticator {
                 Ok(Self::ApiKey(ApiKeyHeader { name, chosen }))
             }
             Kind::Jwt(sent) => {
-                let compiled = CompiledJwt::compile(sent);
-                let compiled = compiled.map_err(|fault| format!(".jwt.{}", fault.field))?;
-                let header = HeaderName::from_bytes(compiled.rules().header().as_bytes());
-                let header = header.map_err(|_| ".jwt.header_name")?;
-                Ok(Self::Jwt(Box::new(Jwt { compiled, header })))
+                let jwt = Jwt::compile(sent);
+                let jwt = jwt.map_err(|field| format!(".jwt.{field}"))?;
+                Ok(Self::Jwt(Box::new(jwt)))
             }
             Kind::Session(_) => Ok(Self::Session),
             Kind::Static(_) => Ok(Self::Static),
@@ -137,7 +145,22 @@ impl Authenticator {
     }
 }
 
+impl Jwt {
+    /// What this configuration of a tenant accepts. The error is the field at fault.
+    pub fn compile(sent: &access::JwtAuthenticator) -> Result<Self, String> {
+        let compiled = CompiledJwt::compile(sent).map_err(|fault| fault.field)?;
+        let header = HeaderName::from_bytes(compiled.rules().header().as_bytes());
+        let header = header.map_err(|_| "header_name")?;
+        Ok(Self { compiled, header })
+    }
+}
+
 impl Forwarded {
+    /// Whether connections from this address are believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&peer))
+    }
+
     fn compile(sent: &access::ForwardedAuthenticator) -> Result<Self, &'static str> {
         let networks = sent.source_networks.iter();
         let networks = networks
@@ -172,14 +195,6 @@ impl Default for ApiKeyHeader {
         }
     }
 }
-
-impl PartialEq for Jwt {
-    fn eq(&self, other: &Self) -> bool {
-        self.compiled == other.compiled
-    }
-}
-
-impl Eq for Jwt {}
 
 /// `Authorization` has its own grammar, so nothing stands bare in it.
 fn header(text: &str, default: HeaderName) -> Option<HeaderName> {

@@ -48,11 +48,18 @@ impl Envelope {
         }
     }
 
-    pub(super) fn note_caller(&mut self, caller: &Caller, target: &Target) {
-        self.record.caller(caller);
+    /// Before anybody has proved who they are, so that failures to do so are on record (S3-15).
+    pub(super) fn note_target(&mut self, target: &Target) {
+        if let Some(tenant) = target.tenant() {
+            self.record.tenant(tenant.slug.as_str());
+        }
         if let Some(server) = target.server() {
             self.record.server(server);
         }
+    }
+
+    pub(super) fn note_caller(&mut self, caller: &Caller) {
+        self.record.caller(caller);
     }
 
     pub(super) fn note_call(&mut self, call: &Call) {

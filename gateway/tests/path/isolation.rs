@@ -293,7 +293,7 @@ async fn the_access_log_tells_who_called_what_and_no_secret() {
         r#""node":"n1""#,
         r#""peer":"127.0.0.1""#,
         r#""http.method":"POST""#,
-        r#""tenant":"a","principal.kind":"api_key","key":"alice","server":"s1","mcp.era":"modern","mcp.method":"tools/call","mcp.name":"echo""#,
+        r#""tenant":"a","server":"s1","principal.kind":"api_key","key":"alice","mcp.era":"modern","mcp.method":"tools/call","mcp.name":"echo""#,
         r#""status":200,"upstream.status":200,"duration_us":"#,
         &format!(
             r#""bytes_in":{},"bytes_out":{}}}"#,
@@ -304,7 +304,7 @@ async fn the_access_log_tells_who_called_what_and_no_secret() {
         assert!(lines[0].contains(field), "{field} in {}", lines[0]);
     }
     assert!(
-        lines[1].contains(r#""error":"unauthenticated","status":401"#),
+        lines[1].contains(r#""error":"unauthenticated","error.reason":"absent","status":401"#),
         "{}",
         lines[1]
     );

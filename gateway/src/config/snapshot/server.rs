@@ -69,4 +69,12 @@ impl ServerSlot {
             Self::Quarantined(uid) => *uid,
         }
     }
+
+    /// The server's own authenticators, if it has some.
+    pub fn authenticators(&self) -> Option<&Authenticators> {
+        match self {
+            Self::Serving(server) => server.authenticators.as_deref(),
+            Self::Quarantined(_) => None,
+        }
+    }
 }

@@ -31,9 +31,6 @@ use self::{
     schedule::{Asked, Schedule},
 };
 
-#[cfg(test)]
-mod tests;
-
 /// All sources of keys, one per tenant and address.
 pub(super) struct Registry {
     dialer: Dialer,
@@ -102,12 +99,15 @@ impl Registry {
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(remote) = wishes.recv() => self.start(remote, &tasks),
-                now = tick.tick() => {
-                    for remote in self.sweep(now) {
-                        self.start(remote, &tasks);
-                    }
-                }
+                now = tick.tick() => self.look(now, &tasks),
             }
+        }
+    }
+
+    /// Starts what is due.
+    pub(super) fn look(&self, now: Instant, tasks: &Tasks) {
+        for remote in self.sweep(now) {
+            self.start(remote, tasks);
         }
     }
 
@@ -146,6 +146,12 @@ impl Registry {
         asked
     }
 
+    /// How many sources there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        locked(&self.sources).len()
+    }
+
     fn start(&self, remote: Arc<Remote>, tasks: &Tasks) {
         let (dialer, slots) = (self.dialer.clone(), Arc::clone(&self.slots));
         tasks.spawn("jwks", async move {
@@ -182,6 +188,18 @@ impl Remote {
             Asked::Start | Asked::Running => drop(timeout(PATIENCE, ended.changed()).await),
             Asked::TooSoon => {}
         }
+    }
+
+    /// Tells the end of each fetch.
+    #[cfg(test)]
+    pub(super) fn watch(&self) -> watch::Receiver<()> {
+        self.ended.subscribe()
+    }
+
+    /// Lets so much time pass for this source.
+    #[cfg(test)]
+    pub(super) fn pass(&self, time: Duration) {
+        locked(&self.schedule).pass(time);
     }
 
     fn take(&self, outcome: Result<Fetched, FetchError>) {

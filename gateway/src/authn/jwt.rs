@@ -21,9 +21,6 @@ use super::{
 };
 use crate::config::snapshot::Tenant;
 
-#[cfg(test)]
-mod tests;
-
 /// Keys of all issuers and tokens that were verified, shared by all cores. Clones are the same.
 #[derive(Clone)]
 pub struct Jwt(Arc<Shared>);
@@ -208,5 +205,8 @@ impl Verifications {
         .increment(1);
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 static NONE: LazyLock<Arc<KeySet>> = LazyLock::new(Arc::default);

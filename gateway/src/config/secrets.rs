@@ -40,6 +40,11 @@ impl TenantSecrets {
             }
         }
         for secret in &sent.jwt_secrets {
+            // A short or empty secret would let anybody sign.
+            if secret.value.len() < JWT_SECRET {
+                unusable += 1;
+                continue;
+            }
             secrets = secrets.with_jwt_secret(&secret.uid, &secret.value);
         }
         (secrets, unusable)
@@ -83,3 +88,6 @@ impl fmt::Debug for TenantSecrets {
             .finish()
     }
 }
+
+/// The shortest secret of an issuer, in bytes; the admin API takes no shorter one.
+const JWT_SECRET: usize = 32;

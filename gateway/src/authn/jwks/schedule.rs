@@ -78,6 +78,15 @@ impl Schedule {
         self.attempted = None;
     }
 
+    /// Moves everything into the past.
+    #[cfg(test)]
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.due -= time;
+        for instant in self.attempted.iter_mut().chain(&mut self.stale) {
+            *instant -= time;
+        }
+    }
+
     /// The issuer has answered; its keys are fresh so long, if it says so.
     pub(super) fn fetched(&mut self, now: Instant, max_age: Option<Duration>) {
         self.running = false;

@@ -1,1 +1,0 @@
-//! The registry with an issuer at the other end.

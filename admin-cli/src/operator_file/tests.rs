@@ -163,6 +163,23 @@ fn what_get_prints_is_what_set_reads() {
     );
 }
 
+/// What operators copy must work: every example in YAML is a policy without mistakes.
+#[test]
+fn the_examples_of_the_manual_are_policies() {
+    let manual = include_str!("../../../docs/policy.md");
+    let examples: Vec<&str> = manual
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let written: Policy = good(example);
+        let faults = policy::Policy::compile(&written).err();
+        assert_eq!(faults, None, "{example}");
+    }
+}
+
 fn grant(servers: &[&str], access: &str) -> Grant {
     Grant {
         servers: servers.iter().map(|&server| server.into()).collect(),

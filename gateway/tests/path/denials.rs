@@ -149,7 +149,7 @@ async fn methods_beyond_tools_need_an_explicit_grant() {
         );
     }
     assert_eq!(
-        allowed(&world, &[vendor.clone()], "vendor/thing", "{}").await,
+        allowed(&world, std::slice::from_ref(&vendor), "vendor/thing", "{}").await,
         None
     );
     assert_eq!(

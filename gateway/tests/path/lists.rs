@@ -2,6 +2,7 @@
 
 use policy::Class;
 use proto::access::v1;
+use runtime::shutdown::Tasks;
 use serde_json::{Value, json};
 
 use crate::{
@@ -165,12 +166,14 @@ async fn no_caller_ever_sees_another_s_list() {
     let mut rules = Rules::granting(&world, [grant("read")]);
     rules.s1 = crate::world::server(11, "s1", &busy, None);
     rules.publish(&world);
-    let serving = async move {
+    let tasks = Tasks::new();
+    let connections = tasks.clone();
+    tasks.spawn("server", async move {
         loop {
-            tokio::spawn(keep_listing(busy.call().await));
+            let call = busy.call().await;
+            connections.spawn("connection", keep_listing(call));
         }
-    };
-    let serving = tokio::spawn(serving);
+    });
     let (alice, adam) = (
         request(&world.alice, "tools/list", ""),
         request(&world.adam, "tools/list", ""),
@@ -196,7 +199,6 @@ async fn no_caller_ever_sees_another_s_list() {
             );
         }
     }
-    serving.abort();
 }
 
 async fn keep_listing(mut call: Call) {

@@ -2,9 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use gateway::config::snapshot::{Key, Server, ServerSet, ServerSlot, Snapshot, Tenant};
+use gateway::config::snapshot::{
+    Key, Server, ServerSet, ServerSlot, Snapshot, StaticToken, Tenant,
+};
 use policy::{Class, Policy, Scopes};
 use proto::access::v1;
+
+use token::fixed::verifier;
+use zeroize::Zeroizing;
 
 use crate::world::{HOST_A, World, key, secrets, server, spec};
 
@@ -16,7 +21,15 @@ pub(crate) struct Rules {
     pub(crate) adam: Option<Key>,
     pub(crate) s1: Server,
     pub(crate) s2: Server,
+    /// Static tokens and their values.
+    pub(crate) tokens: Vec<(String, StaticToken)>,
 }
+
+/// What verifiers of static tokens are made with.
+const PEPPER: [u8; 32] = [9; 32];
+
+/// The shared secret of a JWT issuer, and its uid.
+pub(crate) const SECRET: (&str, &[u8]) = ("00000000-0000-0000-0000-0000000000aa", &[5; 32]);
 
 impl Rules {
     /// Nobody is restricted yet.
@@ -28,6 +41,7 @@ impl Rules {
             adam: Some(key(2, "adam", ServerSet::All)),
             s1: server(11, "s1", &world.one, Some((1, "Bearer CANARY-A1"))),
             s2: server(12, "s2", &world.two, Some((1, "Bearer CANARY-A2"))),
+            tokens: Vec::new(),
         }
     }
 
@@ -58,8 +72,15 @@ impl Rules {
 
     pub(crate) fn publish(self, world: &World) {
         let revision = self.revision;
+        let secrets = secrets()
+            .with_pepper("1", Zeroizing::new(PEPPER))
+            .with_jwt_secret(SECRET.0, SECRET.1);
         let mut tenant =
-            Tenant::new(spec(1, "a", HOST_A), Arc::default()).with_secrets(Arc::new(secrets()));
+            Tenant::new(spec(1, "a", HOST_A), Arc::default()).with_secrets(Arc::new(secrets));
+        for (value, token) in self.tokens {
+            let verifier = verifier(&PEPPER, token.kind, value.as_bytes());
+            tenant = tenant.with_static_token(verifier, Arc::new(token));
+        }
         for server in [self.s1, self.s2] {
             let slug = server.slug.clone();
             tenant = tenant.with_server(&slug, ServerSlot::Serving(Arc::new(server)));

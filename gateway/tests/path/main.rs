@@ -16,6 +16,7 @@ mod lists;
 mod messages;
 mod mirrored;
 mod multiplexed;
+mod proofs;
 mod relaying;
 mod revoked;
 mod rules;

@@ -82,6 +82,7 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         tls: settings.identity,
         node: settings.node,
         clock: Clock::system(),
+        jwt: Some(jwt.clone()),
     };
     ops::serve(ops_port, ops.clone(), &tasks).await;
     tasks.spawn("issuers' keys", jwt.run(tasks.clone(), shutdown.hard()));

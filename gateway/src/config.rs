@@ -8,6 +8,7 @@ use arc_swap::{ArcSwapOption, Cache};
 use runtime::{clock::Clock, ops::Gate, tls::Identity};
 
 use self::{identity::NodeIdentity, link::Controller, snapshot::Snapshot};
+use crate::authn::jwt::Jwt;
 
 /// What a node serves at one moment: tenants with their servers and keys.
 pub mod snapshot;
@@ -115,6 +116,8 @@ pub struct Source {
     pub node: NodeIdentity,
     /// What time it is, for leases.
     pub clock: Clock,
+    /// Who fetches the keys that config names, if anybody does.
+    pub jwt: Option<Jwt>,
 }
 
 /// What the ops port is told.

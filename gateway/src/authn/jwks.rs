@@ -34,14 +34,15 @@ use self::{
 /// All sources of keys, one per tenant and address.
 pub(super) struct Registry {
     dialer: Dialer,
-    sources: Mutex<HashMap<Place, Arc<Remote>>>,
+    sources: Mutex<Sources>,
     wanted: mpsc::Sender<Arc<Remote>>,
     /// The other end, until [`Registry::run`] takes it.
     wishes: Mutex<Option<mpsc::Receiver<Arc<Remote>>>>,
     slots: Arc<Semaphore>,
 }
 
-type Place = (TenantUid, Endpoint);
+/// No tenant has an empty map.
+type Sources = HashMap<TenantUid, HashMap<Endpoint, Arc<Remote>>>;
 
 /// The keys at one address, as one tenant sees them.
 #[derive(Debug)]
@@ -69,19 +70,19 @@ impl Registry {
     /// The keys at this address. They are being fetched if they are new. `None` if the tenant or the
     /// node has too many already.
     pub(super) fn remote(&self, tenant: TenantUid, endpoint: &Endpoint) -> Option<Arc<Remote>> {
-        let place = (tenant, endpoint.clone());
         let mut sources = locked(&self.sources);
-        if let Some(known) = sources.get(&place) {
+        let of_tenant = sources.get(&tenant);
+        if let Some(known) = of_tenant.and_then(|own| own.get(endpoint)) {
             return Some(Arc::clone(known));
         }
-        let of_tenant = sources.keys().filter(|(other, _)| *other == tenant);
-        if sources.len() >= SOURCES || of_tenant.count() >= SOURCES_OF_TENANT {
+        if of_tenant.map_or(sources.len() >= TENANTS, |own| own.len() >= SOURCES) {
             drop(sources);
             tracing::warn!(%tenant, "too many JWK set addresses; one is not used");
             return None;
         }
         let remote = Arc::new(Remote::new(tenant, endpoint.clone()));
-        sources.insert(place, Arc::clone(&remote));
+        let of_tenant = sources.entry(tenant).or_default();
+        of_tenant.insert(endpoint.clone(), Arc::clone(&remote));
         drop(sources);
         self.ask(&remote, Schedule::ask_due);
         Some(remote)
@@ -115,22 +116,19 @@ impl Registry {
     /// be, and keys that nobody has confirmed for too long are forgotten.
     fn sweep(&self, now: Instant) -> Vec<Arc<Remote>> {
         let mut due = Vec::new();
-        locked(&self.sources).retain(|_, remote| {
-            let mut schedule = locked(&remote.schedule);
-            if schedule.is_stale(now) {
-                remote.keys.store(None);
-            }
-            if !schedule.is_due(now) {
-                return true;
-            }
-            // The map holds one, and everything that names it another.
-            if Arc::strong_count(remote) == 1 {
-                return false;
-            }
-            if schedule.ask_due(now) == Asked::Start {
-                due.push(Arc::clone(remote));
-            }
-            true
+        locked(&self.sources).retain(|_, own| {
+            own.retain(|_, remote| {
+                let due_now = remote.is_due(now);
+                // The map holds one, and everything that names it another.
+                if due_now && Arc::strong_count(remote) == 1 {
+                    return false;
+                }
+                if due_now && locked(&remote.schedule).ask_due(now) == Asked::Start {
+                    due.push(Arc::clone(remote));
+                }
+                true
+            });
+            !own.is_empty()
         });
         due
     }
@@ -149,7 +147,7 @@ impl Registry {
     /// How many sources there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        locked(&self.sources).len()
+        locked(&self.sources).values().map(HashMap::len).sum()
     }
 
     fn start(&self, remote: Arc<Remote>, tasks: &Tasks) {
@@ -178,6 +176,15 @@ impl Remote {
     /// The keys that count now; none if they were never fetched, or too long ago.
     pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
         self.keys.load_full()
+    }
+
+    /// Whether they are to be fetched. Forgets them if nobody has confirmed them for too long.
+    fn is_due(&self, now: Instant) -> bool {
+        let schedule = locked(&self.schedule);
+        if schedule.is_stale(now) {
+            self.keys.store(None);
+        }
+        schedule.is_due(now)
     }
 
     /// Has the keys fetched again, unless that was done lately, and waits for it a little.
@@ -228,10 +235,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many sources a node has at most.
-const SOURCES: usize = 4096;
-/// How many of them are one tenant's.
-const SOURCES_OF_TENANT: usize = 32;
+/// How many tenants have sources at most.
+const TENANTS: usize = 16 * 1024;
+/// How many one of them has.
+const SOURCES: usize = 32;
 /// How many fetches run at once.
 const SLOTS: usize = 128;
 /// How many wait to be started.

@@ -19,7 +19,7 @@ use super::{
     jwks::{Registry, Remote},
     remembered::{Remembered, TokenId},
 };
-use crate::config::snapshot::Tenant;
+use crate::config::snapshot::{Authenticator, Tenant};
 
 /// Keys of all issuers and tokens that were verified, shared by all cores. Clones are the same.
 #[derive(Clone)]
@@ -46,9 +46,14 @@ impl Jwt {
         self.0.registry.run(tasks, stop).await;
     }
 
-    /// Has the keys at hand before the first token comes. Nothing waits.
-    pub fn prefetch(&self, tenant: TenantUid, jwt: &CompiledJwt) {
-        jwt.remote(tenant, &self.0.registry);
+    /// Has the keys that a tenant's config names at hand before the first token comes, and keeps those
+    /// that it still names. Nothing waits.
+    pub fn prefetch(&self, tenant: &Tenant) {
+        for authenticator in tenant.all_authenticators() {
+            if let Authenticator::Jwt(jwt) = authenticator {
+                jwt.compiled.remote(tenant.uid, &self.0.registry);
+            }
+        }
     }
 
     /// What the token says, if this authenticator of the tenant accepts it at this time. Waits at most

@@ -27,7 +27,7 @@ use super::{
     offers::{News, Offers},
     snapshot::{Change, Snapshot},
 };
-use crate::limit::Limits;
+use crate::{authn::jwt::Jwt, limit::Limits};
 
 /// The versions of one server, and the pairing with its credential.
 mod server;
@@ -58,6 +58,8 @@ pub(super) struct Replica {
     /// Tenants whose aggregate is not what their records say.
     dirty: HashSet<TenantUid>,
     snapshot: Arc<Snapshot>,
+    /// Told which issuers' keys will be needed.
+    jwt: Option<Jwt>,
 }
 
 /// The delta does not start where this node stands: something was lost on the way.
@@ -97,6 +99,14 @@ const WITHDRAWAL_OVERLAP: Duration = Duration::from_secs(10);
 const MAX_REJECTS: usize = 1000;
 
 impl Replica {
+    /// Nothing yet. Whoever fetches issuers' keys is told early which.
+    pub(super) fn new(jwt: Option<Jwt>) -> Self {
+        Self {
+            jwt,
+            ..Self::default()
+        }
+    }
+
     /// Up to where everything was received; zero before the first snapshot.
     pub(super) fn cursor(&self) -> Cursor {
         self.cursor
@@ -228,6 +238,10 @@ impl Replica {
             .into_iter()
             .filter_map(|uid| self.renew(uid))
             .collect();
+        if let Some(jwt) = &self.jwt {
+            let tenants = changes.iter().filter_map(|(_, new)| new.as_deref());
+            tenants.for_each(|tenant| jwt.prefetch(tenant));
+        }
         let snapshot = Arc::make_mut(&mut self.snapshot);
         snapshot.exchange(self.cursor.revision, &changes);
         let defaults = self.defaults.as_ref();

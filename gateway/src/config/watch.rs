@@ -63,12 +63,13 @@ enum Trust {
 
 impl Node {
     fn new(config: Config, source: Source, gates: Gates) -> Self {
+        let replica = Replica::new(source.jwt.clone());
         Self {
             config,
             source,
             gates,
             meters: Meters::new(),
-            replica: Replica::default(),
+            replica,
             boot_id: Uuid::new_v4(),
             leases: Leases::More,
             trust: Trust::Held,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use self::issuer::{Issuer, Key};
 use super::*;
-use crate::config::snapshot::{SessionKeyring, TenantSecrets, TenantSpec};
+use crate::config::snapshot::{self, Authenticators, SessionKeyring, TenantSecrets, TenantSpec};
 
 /// S3-12, must-hold 8: whoever comes with a token, and however often, its signature is checked once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -266,6 +266,29 @@ async fn a_forbidden_address_is_not_called() {
     assert!(world.issuer.is_left_alone());
 }
 
+/// S3-12: keys are at hand before the first token comes, because config names where they are.
+#[tokio::test]
+async fn keys_that_config_names_are_fetched_before_any_token_comes() {
+    let mut world = World::new().await;
+    let key = Key::new("k1");
+    let named = snapshot::Jwt {
+        compiled: world.compiled(),
+        header: http::header::AUTHORIZATION,
+    };
+    let list = Authenticators::new([Authenticator::Jwt(Box::new(named))]);
+    let tenant = tenant_with(1, Arc::new(list));
+    world.jwt.prefetch(&tenant);
+    let Some(Authenticator::Jwt(named)) = tenant.all_authenticators().next() else {
+        panic!("it is there");
+    };
+    world.fetched(&named.compiled, &[&key]).await;
+    world.pass(&named.compiled, Duration::from_secs(30));
+    let token = key.sign(&claims("alice"));
+    assert!(world.accept(&token, &named.compiled).await.is_ok());
+    world.jwt.prefetch(&tenant);
+    assert!(world.issuer.is_left_alone());
+}
+
 /// S3-12: keys stay through a config change, and go when no config names them.
 #[tokio::test]
 async fn keys_live_as_long_as_config_names_them() {
@@ -457,13 +480,17 @@ impl World {
 }
 
 fn tenant(number: u128) -> Tenant {
+    tenant_with(number, Arc::default())
+}
+
+fn tenant_with(number: u128, authenticators: Arc<Authenticators>) -> Tenant {
     let spec = TenantSpec {
         uid: TenantUid::from_uuid(Uuid::from_u128(number)),
         slug: "acme".parse().unwrap(),
         canonical_origin: "https://acme.test".into(),
         alias_origins: Vec::new(),
         allowed_origins: HashSet::new(),
-        authenticators: Arc::default(),
+        authenticators,
         limits: None,
     };
     Tenant::new(spec, Arc::default())

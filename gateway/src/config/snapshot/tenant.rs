@@ -16,7 +16,9 @@ use token::fixed::TokenType;
 use super::{Key, Secret, ServerSlot, StaticToken};
 use crate::{
     config::{
-        authenticators::Authenticators, secrets::TenantSecrets, session_keys::SessionKeyring,
+        authenticators::{Authenticator, Authenticators},
+        secrets::TenantSecrets,
+        session_keys::SessionKeyring,
     },
     limit::{Gauge, Gauges, rate::Limits},
 };
@@ -184,6 +186,13 @@ impl Tenant {
     /// How callers of its servers prove who they are, where a server does not say.
     pub fn authenticators(&self) -> &Arc<Authenticators> {
         &self.authenticators
+    }
+
+    /// Its own authenticators and those of its servers.
+    pub fn all_authenticators(&self) -> impl Iterator<Item = &Authenticator> {
+        let of_servers = self.servers.values().filter_map(ServerSlot::authenticators);
+        let lists = of_servers.chain([&*self.authenticators]);
+        lists.flat_map(Authenticators::list)
     }
 
     /// What callers may do; denies everything where nothing was set.

@@ -66,6 +66,7 @@ impl Pki {
             tls,
             node,
             clock,
+            jwt: None,
         }
     }
 

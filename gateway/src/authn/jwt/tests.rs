@@ -1,19 +1,21 @@
 //! Acceptance as a whole, with an issuer at the other end.
 
 mod issuer;
+mod world;
 
-use std::{collections::HashSet, time::Duration, time::UNIX_EPOCH};
+use std::time::Duration;
 
-use egress::{Policy, Resolver, Trust};
+use egress::{Policy, Resolver};
 use futures_util::future::join_all;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use serde_json::{Value, json};
-use tokio::time::Instant;
+use serde_json::json;
 use uuid::Uuid;
 
-use self::issuer::{Issuer, Key};
+use self::{
+    issuer::{Issuer, Key},
+    world::{World, claims, hs256, now, tenant, tenant_with, trust},
+};
 use super::*;
-use crate::config::snapshot::{self, Authenticators, SessionKeyring, TenantSecrets, TenantSpec};
+use crate::config::snapshot::{self, Authenticators, SessionKeyring, TenantSecrets};
 
 /// S3-12, must-hold 8: whoever comes with a token, and however often, its signature is checked once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -391,138 +393,3 @@ async fn a_tenant_has_a_bounded_number_of_addresses() {
     assert!(take(1, 0).is_some() && take(1, 40).is_none());
     assert!(take(2, 0).is_some());
 }
-
-/// A node's verifier, with an issuer that it may call.
-struct World {
-    jwt: Jwt,
-    issuer: Issuer,
-    host: String,
-    tenant: Tenant,
-    tasks: Tasks,
-    metrics: PrometheusHandle,
-}
-
-impl World {
-    async fn new() -> Self {
-        let tasks = Tasks::new();
-        let issuer = Issuer::start(&tasks).await;
-        let policy = Policy::allowing(["127.0.0.0/8".parse().unwrap()], []);
-        let dialer = Dialer::new(policy, Resolver::System, trust());
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let jwt = metrics::with_local_recorder(&recorder, || Jwt::new(dialer));
-        tasks.spawn(
-            "keys",
-            jwt.clone().run(tasks.clone(), CancellationToken::new()),
-        );
-        let url = issuer.url();
-        let host = url["http://".len()..].split('/').next().unwrap().to_owned();
-        Self {
-            jwt,
-            issuer,
-            host,
-            tenant: tenant(1),
-            tasks,
-            metrics: recorder.handle(),
-        }
-    }
-
-    fn config(&self) -> JwtAuthenticator {
-        JwtAuthenticator {
-            issuer: "https://idp.test".into(),
-            audiences: vec!["https://a.test/mcp".into()],
-            jwks_uri: self.issuer.url(),
-            ..Default::default()
-        }
-    }
-
-    fn compiled(&self) -> CompiledJwt {
-        CompiledJwt::compile(&self.config()).unwrap()
-    }
-
-    async fn accept(&self, token: &str, jwt: &CompiledJwt) -> Result<Arc<Claims>, Refusal> {
-        self.jwt.accept(token, &self.tenant, jwt, now()).await
-    }
-
-    fn remote(&self, jwt: &CompiledJwt) -> Arc<Remote> {
-        let remote = jwt.remote(self.tenant.uid, &self.jwt.0.registry);
-        Arc::clone(remote.unwrap())
-    }
-
-    /// Has the keys fetched for the first time.
-    async fn fetched(&mut self, jwt: &CompiledJwt, keys: &[&Key]) {
-        let mut ended = self.remote(jwt).watch();
-        self.issuer.asked().await.answer(keys).await;
-        ended.changed().await.unwrap();
-    }
-
-    /// Has the keys that are due fetched again.
-    async fn refreshed(&mut self, jwt: &CompiledJwt, keys: &[&Key]) {
-        let mut ended = self.remote(jwt).watch();
-        self.look();
-        self.issuer.asked().await.answer(keys).await;
-        ended.changed().await.unwrap();
-    }
-
-    fn look(&self) {
-        self.jwt.0.registry.look(Instant::now(), &self.tasks);
-    }
-
-    fn pass(&self, jwt: &CompiledJwt, time: Duration) {
-        self.remote(jwt).pass(time);
-    }
-
-    fn verified(&self, outcome: &str) -> u64 {
-        let text = self.metrics.render();
-        let name = format!("aldgate_jwt_verifications_total{{outcome=\"{outcome}\"}} ");
-        let mut lines = text.lines().filter_map(|line| line.strip_prefix(&name));
-        lines.next().map_or(0, |count| count.parse().unwrap())
-    }
-}
-
-fn tenant(number: u128) -> Tenant {
-    tenant_with(number, Arc::default())
-}
-
-fn tenant_with(number: u128, authenticators: Arc<Authenticators>) -> Tenant {
-    let spec = TenantSpec {
-        uid: TenantUid::from_uuid(Uuid::from_u128(number)),
-        slug: "acme".parse().unwrap(),
-        canonical_origin: "https://acme.test".into(),
-        alias_origins: Vec::new(),
-        allowed_origins: HashSet::new(),
-        authenticators,
-        limits: None,
-    };
-    Tenant::new(spec, Arc::default())
-}
-
-fn claims(subject: &str) -> Value {
-    json!({
-        "iss": "https://idp.test", "aud": "https://a.test/mcp", "sub": subject,
-        "exp": NOW + 300,
-    })
-}
-
-fn hs256(secret: &[u8], claims: &Value) -> String {
-    use aws_lc_rs::hmac;
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let message = format!("{}.{}", part(&json!({"alg": "HS256"})), part(claims));
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let signature = hmac::sign(&key, message.as_bytes());
-    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
-
-fn trust() -> Trust {
-    runtime::tls::install_provider();
-    let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::default();
-    Trust::only(params.self_signed(&key).unwrap().pem().as_bytes()).unwrap()
-}
-
-fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(NOW)
-}
-
-const NOW: u64 = 1_800_000_001;

@@ -102,7 +102,24 @@ impl Grant {
         self.caller.expires()
     }
 
-    /// The same grant as of a later snapshot; none if the caller would not be let in any more.
+    /// Whether a snapshot has the caller's tenant as it was when the grant was made.
+    pub fn is_current(&self, snapshot: &Snapshot) -> bool {
+        let tenant = self.caller.tenant();
+        snapshot
+            .tenant_by_slug(tenant.slug.as_str())
+            .is_some_and(|current| Arc::ptr_eq(current, tenant))
+    }
+
+    /// Without what may be presented, which was: a stream that stays open must not keep it.
+    #[must_use]
+    pub fn without_lease(self) -> Self {
+        Self {
+            lease: None,
+            ..self
+        }
+    }
+
+    /// The same grant, without what may be presented, as of a later snapshot; none if the caller would not be let in any more.
     pub fn renewed(&self, snapshot: &Snapshot, now: SystemTime) -> Option<Self> {
         let caller = self.caller.renewed(snapshot, now)?;
         let slot = caller.tenant().server_by_uid(self.server.uid)?;
@@ -119,7 +136,7 @@ impl Grant {
         (allowed && rights::reaches(&caller, server.slug.as_str())).then(|| Self {
             caller,
             server,
-            lease: self.lease.clone(),
+            lease: None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! A core's open event streams, so that they end when their callers would not be let in any more
-//! (TK-12, TK-16). While config does not change, a round only looks at the clock.
+//! (TK-12, TK-16). While config does not change, a round only looks at the clock; when it does, the
+//! streams of unchanged tenants cost one comparison.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,7 +23,8 @@ pub struct Streams {
 }
 
 struct Entry {
-    grant: Grant,
+    /// As of the last change of the tenant.
+    grant: RefCell<Grant>,
     expires: Cell<Option<SystemTime>>,
     /// Not checked yet: its caller may have been let in by an older snapshot.
     fresh: Cell<bool>,
@@ -42,7 +44,7 @@ impl Streams {
     pub(super) fn enter(self: &Rc<Self>, grant: Grant) -> Watch {
         let entry = Rc::new(Entry {
             expires: Cell::new(grant.expires()),
-            grant,
+            grant: RefCell::new(grant.without_lease()),
             fresh: Cell::new(true),
             over: Cell::new(false),
             waker: RefCell::default(),
@@ -69,7 +71,8 @@ impl Streams {
         for entry in self.open.borrow().values() {
             let fresh = entry.fresh.replace(false);
             let expired = entry.expires.get().is_some_and(|expires| expires <= now);
-            if changed || fresh || expired {
+            let changed = (changed || fresh) && !entry.grant.borrow().is_current(snapshot);
+            if changed || expired {
                 entry.check(snapshot, now);
             }
         }
@@ -78,8 +81,10 @@ impl Streams {
 
 impl Entry {
     fn check(&self, snapshot: &Snapshot, now: SystemTime) {
-        if let Some(renewed) = self.grant.renewed(snapshot, now) {
+        let renewed = self.grant.borrow().renewed(snapshot, now);
+        if let Some(renewed) = renewed {
             self.expires.set(renewed.expires());
+            *self.grant.borrow_mut() = renewed;
             return;
         }
         self.over.set(true);

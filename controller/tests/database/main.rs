@@ -16,6 +16,18 @@ mod registration;
 /// What is told and what is stored of a credential through its life.
 mod credential;
 
+/// The life of API keys.
+mod key;
+
+/// Static tokens and their headers, up to what nodes are given.
+mod static_token;
+
+/// How callers prove who they are, and the secrets that takes.
+mod authenticator;
+
+/// What nodes are given besides config.
+mod lease;
+
 /// Revisions, their records, and waiting for them.
 mod revision;
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
+use prost::Message as _;
 use proto::access::v1::{
     AnonymousAuthenticator, ApiKeyAuthenticator, Authenticator, Authenticators,
     ForwardedAuthenticator, JwtAuthenticator, authenticator::Kind,
@@ -23,6 +24,10 @@ pub(super) fn read(checks: &mut Checks, field: &str, given: Authenticators) -> G
     }
     if given.list.len() > MAX {
         checks.refuse(format!("{field}.list"), format!("must be at most {MAX}"));
+        return Given::default();
+    }
+    if given.encoded_len() > MAX_BYTES {
+        checks.refuse(format!("{field}.list"), "must have at most 256 KiB in all");
         return Given::default();
     }
     let mut seen = BTreeSet::new();
@@ -198,6 +203,8 @@ pub(in crate::admin) fn check_roles(checks: &mut Checks, field: &str, roles: &[S
 }
 
 const MAX: usize = 16;
+/// So that a server with its tools fits into one resource on the stream.
+const MAX_BYTES: usize = 256 << 10;
 const MAX_IN_LIST: usize = 64;
 const MAX_TEXT: usize = 256;
 

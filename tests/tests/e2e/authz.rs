@@ -13,7 +13,7 @@ use crate::raw_grpc;
 
 /// Valid requests, in an order that works for the tenant `acme`: what a method creates, later ones use.
 /// `SCOPE_TENANT` methods name the tenant; the test replaces it to try another tenant's token.
-const REQUESTS: [(&str, &str); 25] = [
+const REQUESTS: [(&str, &str); 33] = [
     (
         "TenantService.CreateTenant",
         r#"{"tenantId":"extra","tenant":{"host":"extra.test"}}"#,
@@ -43,6 +43,34 @@ const REQUESTS: [(&str, &str); 25] = [
         r#"{"name":"tenants/acme/servers/extra","credential":{"scheme":"AUTH_SCHEME_BEARER","value":"v"}}"#,
     ),
     (
+        "StaticTokenService.CreateStaticToken",
+        r#"{"parent":"tenants/acme","staticTokenId":"extra","staticToken":{"server":"tenants/acme/servers/extra","type":"STATIC_TOKEN_TYPE_BEARER"},"lifespan":"KEY_LIFESPAN_SEVEN_DAYS","input":{"generate":true}}"#,
+    ),
+    (
+        "StaticTokenService.GetStaticToken",
+        r#"{"name":"tenants/acme/staticTokens/extra"}"#,
+    ),
+    (
+        "StaticTokenService.ListStaticTokens",
+        r#"{"parent":"tenants/acme"}"#,
+    ),
+    (
+        "StaticTokenService.UpdateStaticToken",
+        r#"{"staticToken":{"name":"tenants/acme/staticTokens/extra","disabled":true},"updateMask":"disabled"}"#,
+    ),
+    (
+        "StaticTokenService.DeleteStaticToken",
+        r#"{"name":"tenants/acme/staticTokens/extra"}"#,
+    ),
+    (
+        "AccessService.SetAuthenticators",
+        r#"{"name":"tenants/acme","authenticators":{"list":[{"apiKey":{}},{"static":{}}]}}"#,
+    ),
+    (
+        "AccessService.GetAuthenticators",
+        r#"{"name":"tenants/acme"}"#,
+    ),
+    (
         "ServerService.DeleteServer",
         r#"{"name":"tenants/acme/servers/extra"}"#,
     ),
@@ -55,6 +83,10 @@ const REQUESTS: [(&str, &str); 25] = [
     (
         "KeyService.UpdateKey",
         r#"{"key":{"name":"tenants/acme/keys/extra","disabled":true},"updateMask":"disabled"}"#,
+    ),
+    (
+        "KeyService.RotateKey",
+        r#"{"name":"tenants/acme/keys/extra","overlap":"60s"}"#,
     ),
     (
         "KeyService.DeleteKey",

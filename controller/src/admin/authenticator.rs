@@ -80,17 +80,25 @@ pub(super) async fn set(
     let before = tx.authenticators().await?;
     let after = settle(admin, &mut tx, given, before.as_ref()).await?;
     tx.set_authenticators(after.as_ref()).await?;
-    let digest = |stored: &Authenticators| digest::of("aldgate.access.v1.Authenticators", stored);
     let entry = Entry {
         resource: format!("{name}/authenticators"),
-        before: before.as_ref().map(digest),
-        after: after.as_ref().map(digest),
+        before: Some(digest_of(before)),
+        after: Some(digest_of(after.clone())),
     };
     let committed = tx.commit_change(&entry).await?;
     Ok(v1::SetAuthenticatorsResponse {
         authenticators: after,
         revision: committed.revision,
     })
+}
+
+/// There always are some, and be it those that hold where none were set.
+fn digest_of(authenticators: Option<Authenticators>) -> [u8; 32] {
+    let shown = v1::GetAuthenticatorsResponse {
+        authenticators,
+        etag: String::new(),
+    };
+    digest::of("aldgate.admin.v1.GetAuthenticatorsResponse", &shown)
 }
 
 impl Given {

@@ -48,16 +48,16 @@ async fn a_token_is_made_told_once_changed_and_deleted() {
     let basic = tokens.send(request).await.unwrap();
     assert!(basic.header_value.starts_with("Basic YWxpY2U6"));
 
-    let taken = tokens
+    let twice = tokens
         .create("twin", value("CANARY-pasted"))
         .await
         .unwrap_err();
     assert_eq!(
-        (taken.code(), told(&taken).1),
+        (twice.code(), told(&twice).1),
         (Code::AlreadyExists, vec!["input".to_owned()])
     );
-    let taken = tokens.create("desk", generated()).await.unwrap_err();
-    assert_eq!(told(&taken).1, ["static_token_id"]);
+    let twice = tokens.create("desk", generated()).await.unwrap_err();
+    assert_eq!(told(&twice).1, ["static_token_id"]);
 
     let changed = v1::StaticToken {
         roles: vec!["dev".to_owned()],
@@ -113,7 +113,7 @@ async fn what_is_wrong_with_a_token_is_told_by_field() {
     admin.tenant("acme", "acme.test:8080").await.unwrap();
     admin.server("acme", "files", None).await.unwrap();
     let mut tokens = Tokens::of(&admin);
-    let changes: [(fn(&mut v1::CreateStaticTokenRequest), &str); 9] = [
+    let changes: [(Change, &str); 9] = [
         (|request| request.lifespan = 0, "lifespan"),
         (
             |request| request.input = Some(value("short")),
@@ -276,6 +276,9 @@ async fn swapped_headers_open_nowhere() {
     assert_eq!(given.leases[0].header_value, "Bearer CANARY-cred");
     assert_eq!(given.leases[0].token_headers, []);
 }
+
+/// What is done to a request that was right.
+type Change = fn(&mut v1::CreateStaticTokenRequest);
 
 /// The calls of the service, in one line each.
 struct Tokens<'a> {

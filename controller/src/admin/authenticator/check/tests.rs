@@ -111,6 +111,16 @@ fn what_is_unknown_double_or_contradictory_is_refused_with_its_field() {
             }),
             "list[1].jwt.required_claims[0].type",
         ),
+    ] {
+        let wanted = format!("server.authenticators.{field}");
+        assert_eq!(faults(given), [wanted]);
+    }
+}
+
+/// S4-24: whom to believe is said exactly, and never everybody.
+#[test]
+fn proxies_and_roles_are_named_one_by_one() {
+    for (given, field) in [
         (
             of(vec![forwarded(&[])]),
             "list[0].forwarded.source_networks",

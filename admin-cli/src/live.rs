@@ -20,7 +20,8 @@ pub(crate) async fn wait_if_asked(
     revision: u64,
     tenant: &str,
 ) -> Result<(), Failure> {
-    if !args.wait {
+    // What changed nothing made no revision.
+    if !args.wait || revision == 0 {
         return Ok(());
     }
     let answer = wait(session, revision, args.wait_timeout, tenant).await?;

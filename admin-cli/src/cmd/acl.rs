@@ -110,7 +110,9 @@ async fn set(
     let removed = policy.is_none();
     let request = set_request(args, policy);
     let answer = session.access().set_policy(request).await?.into_inner();
-    if removed {
+    if removed && answer.revision == 0 {
+        printer.note("none was set, so there is nothing to remove");
+    } else if removed {
         printer.deleted(&policy_name(&args.tenant), answer.revision)?;
     } else {
         printer.one(&answer.policy.unwrap_or_default())?;

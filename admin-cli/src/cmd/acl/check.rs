@@ -107,9 +107,9 @@ impl CheckArgs {
     }
 }
 
-/// Denied, if anything is.
+/// Denied, if anything is, and if nothing was decided.
 fn verdict(decisions: &[Decision]) -> Result<(), Failure> {
-    if decisions.iter().all(|decision| decision.allowed) {
+    if !decisions.is_empty() && decisions.iter().all(|decision| decision.allowed) {
         Ok(())
     } else {
         Err(Failure::Denied)
@@ -176,8 +176,10 @@ mod tests {
             ..Decision::default()
         };
         assert!(verdict(&[decision(true), decision(true)]).is_ok());
-        let denied = verdict(&[decision(true), decision(false)]).unwrap_err();
-        assert_eq!(u8::from(denied.exit_code()), 1);
+        for denied in [&[decision(true), decision(false)][..], &[]] {
+            let denied = verdict(denied).unwrap_err();
+            assert_eq!(u8::from(denied.exit_code()), 1);
+        }
     }
 
     fn ask(line: &str) -> ExplainRequest {

@@ -2,10 +2,13 @@
 //! `--wait` on every verb that changes config. What single calls do to a credential is in
 //! `credentials`.
 
+mod acl;
 mod exits;
+mod files;
 mod keys;
 mod output;
 mod registration;
+mod static_tokens;
 
 use std::path::Path;
 
@@ -128,11 +131,22 @@ async fn every_verb_that_changes_config_can_wait_until_it_is_live() -> Result<()
         "aldgate server set-credential files --tenant acme --auth-scheme bearer --auth-credential-file -",
         "aldgate key create ci --tenant acme --all-servers --lifespan 7d",
         "aldgate key update ci --tenant acme --disable",
+        "aldgate key rotate ci --tenant acme",
+        "aldgate static-token create s --tenant acme --server files --type bearer --generate --lifespan 7d",
+        "aldgate static-token update s --tenant acme --disable",
+        "aldgate static-token delete s --tenant acme",
+        "aldgate tenant authenticators set acme --file -",
+        "aldgate tenant authenticators reset acme",
+        "aldgate acl set --tenant acme --file -",
+        "aldgate acl remove --tenant acme",
+        "aldgate limits set --tenant acme --limit tenant=100/s",
+        "aldgate limits reset --tenant acme",
         "aldgate key delete ci --tenant acme",
         "aldgate server delete files --tenant acme",
         "aldgate tenant delete acme",
     ] {
-        let done = shell.done(&format!("{line} --wait"), "value").await?;
+        // A credential, and a document without anything in it.
+        let done = shell.done(&format!("{line} --wait"), "{}").await?;
         ensure!(
             done.stderr.contains("is live on 2 nodes"),
             "{line}: {}",
@@ -140,16 +154,16 @@ async fn every_verb_that_changes_config_can_wait_until_it_is_live() -> Result<()
         );
     }
     let status = cluster.cli().json::<Value>(&["status"]).await?;
-    assert_eq!(status["head"]["number"], "10");
+    assert_eq!(status["head"]["number"], "20");
     for node in status["nodes"].as_array().context("nodes")? {
         assert_eq!(
             (&node["appliedRevision"], &node["state"]),
-            (&json!("10"), &json!("STATE_CONNECTED"))
+            (&json!("20"), &json!("STATE_CONNECTED"))
         );
     }
     let waited = cluster
         .cli()
-        .json::<Value>(&["wait", "--revision", "10", "--timeout", "10s"])
+        .json::<Value>(&["wait", "--revision", "20", "--timeout", "10s"])
         .await?;
     let nodes: Vec<_> = waited["nodes"]
         .as_array()

@@ -69,6 +69,96 @@ async fn a_key_is_shown_once() -> Result<()> {
     Ok(())
 }
 
+/// S2-3, S2-6: the primary key is shown with its server, once, and opens it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_comes_with_a_primary_key() -> Result<()> {
+    let acme = Acme::start(1, "the-credential").await?;
+    let cli = acme.cluster.cli();
+    let url = acme.demo.url();
+    let file = acme.secret_file("secret", "the-credential")?;
+    let with = [
+        "--url",
+        &url,
+        "--auth-scheme",
+        "bearer",
+        "--auth-credential-file",
+        &file,
+        "--wait",
+    ];
+    let create = |name| [&["server", "create", name, "--tenant", "acme"][..], &with].concat();
+    let created: Value = cli.json(&create("second")).await?;
+    assert_eq!(created["name"], "tenants/acme/servers/second");
+    assert_eq!(created["primaryKey"]["primary"], json!(true));
+    let secret = text(&created, "primaryKeySecret")?;
+    let call = tool_call("/mcp/second", "echo", &json!({"text": "x"}));
+    let gateway = acme.cluster.gateways[0].address();
+    let answer = call.host(Acme::HOST).bearer(secret).send(gateway).await?;
+    assert_eq!(answer.status, 200);
+
+    let table = cli.ok(&create("third")).await?;
+    assert_eq!(table.matches("mcp_sk_").count(), 1, "{table}");
+    let without = [&create("fourth")[..], &["--no-primary-key"]].concat();
+    let without: Value = cli.json(&without).await?;
+    ensure!(without.get("primaryKey").is_none(), "{without}");
+    Ok(())
+}
+
+/// S2-4, S2-7.
+#[tokio::test(flavor = "multi_thread")]
+async fn scopes_are_given_changed_and_taken_away() -> Result<()> {
+    let acme = Acme::start(0, "the-credential").await?;
+    let cli = acme.cluster.cli();
+    let create = [
+        "key",
+        "create",
+        "ci",
+        "--tenant",
+        "acme",
+        "--server",
+        "files",
+        "--lifespan",
+        "7d",
+    ];
+    cli.ok(&[&create[..], &["--scope", "files:read"]].concat())
+        .await?;
+    let get = ["key", "get", "ci", "--tenant", "acme"];
+    let shown: Value = cli.json(&get).await?;
+    assert_eq!(shown["scopes"], json!(["files:read"]));
+    let update = ["key", "update", "ci", "--tenant", "acme"];
+    for (flags, scopes) in [
+        (
+            &["--scope", "*:read", "--scope", "files:write"][..],
+            json!(["*:read", "files:write"]),
+        ),
+        (&["--all-scopes"], json!([])),
+    ] {
+        let changed: Value = cli.json(&[&update[..], flags].concat()).await?;
+        assert_eq!(changed["scopes"], scopes);
+    }
+    let wrong = cli
+        .run(&[&update[..], &["--scope", "files"]].concat())
+        .await?;
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    ensure!(wrong.stderr.contains("--scope"), "{wrong:?}");
+    Ok(())
+}
+
+/// S2-8: the new secret works at once, the one before for as long as was said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_key_has_a_new_secret_and_perhaps_the_old_one_for_a_while() -> Result<()> {
+    let mut acme = Acme::start(1, "the-credential").await?;
+    let cli = acme.cluster.cli().clone();
+    let rotate = ["key", "rotate", "files", "--tenant", "acme", "--wait"];
+    for (overlap, old) in [(&["--overlap", "24h"][..], 200), (&[], 401)] {
+        let rotated: Value = cli.json(&[&rotate[..], overlap].concat()).await?;
+        assert_eq!(rotated["name"], "tenants/acme/keys/files");
+        assert_eq!(statuses(&acme, "files").await?, [old], "{overlap:?}");
+        acme.key = text(&rotated, "key")?.to_owned();
+        assert_eq!(statuses(&acme, "files").await?, [200], "{overlap:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disabled_key_is_refused_and_can_be_enabled_again() -> Result<()> {
     let acme = Acme::start(2, "the-credential").await?;

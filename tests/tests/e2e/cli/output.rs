@@ -16,6 +16,8 @@ async fn a_server_has_a_shape_in_each_format() -> Result<()> {
     mcp url         http://acme.test:8080/mcp/files
     timeout         -
     tool list       -
+    authenticators  as the tenant says
+    egress mode     shared
     credential      bearer in Authorization, active
     fingerprint     [fingerprint]
     credential set  [time]
@@ -44,7 +46,8 @@ async fn a_server_has_a_shape_in_each_format() -> Result<()> {
       "updateTime": "[time]",
       "etag": "2",
       "revision": "2",
-      "mcpUrl": "http://acme.test:8080/mcp/files"
+      "mcpUrl": "http://acme.test:8080/mcp/files",
+      "egressMode": "EGRESS_MODE_SHARED"
     }
     "#);
     insta::assert_snapshot!(printed(cluster.cli(), &get, "yaml").await?, @r"
@@ -66,6 +69,7 @@ async fn a_server_has_a_shape_in_each_format() -> Result<()> {
     etag: '2'
     revision: '2'
     mcpUrl: http://acme.test:8080/mcp/files
+    egressMode: EGRESS_MODE_SHARED
     ");
     Ok(())
 }
@@ -75,8 +79,8 @@ async fn lists_have_a_shape_in_each_format() -> Result<()> {
     let cluster = filled().await?;
     let keys = ["key", "list", "--tenant", "acme"];
     insta::assert_snapshot!(printed(cluster.cli(), &keys, "table").await?, @r"
-    NAME   SERVERS  STATE    EXPIRES  REVISION
-    first  files    enabled  never    3
+    NAME   SERVERS  SCOPES  STATE    EXPIRES  REVISION
+    first  files    all     enabled  never    3
     ");
     insta::assert_snapshot!(printed(cluster.cli(), &keys, "json").await?, @r#"
     {
@@ -93,7 +97,9 @@ async fn lists_have_a_shape_in_each_format() -> Result<()> {
           "createTime": "[time]",
           "updateTime": "[time]",
           "etag": "3",
-          "revision": "3"
+          "revision": "3",
+          "scopes": [],
+          "primary": false
         }
       ]
     }
@@ -111,6 +117,8 @@ async fn lists_have_a_shape_in_each_format() -> Result<()> {
       updateTime: [time]
       etag: '3'
       revision: '3'
+      scopes: []
+      primary: false
     ");
     let servers = ["server", "list", "--tenant", "acme"];
     insta::assert_snapshot!(printed(cluster.cli(), &servers, "table").await?, @r"
@@ -286,6 +294,7 @@ async fn filled() -> Result<Cluster> {
         "bearer",
         "--auth-credential-file",
         "-",
+        "--no-primary-key",
     ];
     cli.run_with(&create, "the-credential").await?;
     let create = [

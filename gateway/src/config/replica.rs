@@ -14,20 +14,24 @@ use proto::{
     id::{ServerUid, TenantUid},
     name::StreamName,
     node::v1::WatchLeasesResponse,
-    sync::v1::{Ack, Cursor, Delta, Digest, Reject, reject::Severity},
+    sync::v1::{Ack, Cursor, Delta, Digest, Reject},
 };
 
 use self::{
+    reject::reject,
     server::{LEASE_PATIENCE, ServerRecord, Serving, Wait},
     tenant::TenantRecord,
     version::Versions,
 };
 use super::{
-    compile::{Compiled, Fault, Name, Reason, Spec, compile},
+    compile::{Compiled, Fault, Name, Spec, compile},
     offers::{News, Offers},
     snapshot::{Change, Snapshot},
 };
 use crate::{authn::jwt::Jwt, limit::Limits};
+
+/// What a controller is told about a resource that is not live as sent.
+mod reject;
 
 /// The versions of one server, and the pairing with its credential.
 mod server;
@@ -496,24 +500,6 @@ impl Replica {
         (tenant, server): (TenantUid, ServerUid),
     ) -> Option<&mut ServerRecord> {
         self.tenants.get_mut(&tenant)?.servers.get_mut(&server)
-    }
-}
-
-fn reject(name: &Name, revision: u64, trouble: (&Reason, &str, u64)) -> Reject {
-    let (reason, detail, serving_revision) = trouble;
-    // A version that serves although its credential was refused since is odd, not refused.
-    let severity = if serving_revision == revision {
-        Severity::Warning
-    } else {
-        Severity::Error
-    };
-    Reject {
-        resource: name.to_string(),
-        revision,
-        serving_revision,
-        reason: reason.code().to_owned(),
-        detail: detail.to_owned(),
-        severity: severity.into(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every kind of credential at one server: who gets in, and that nobody else learns why not.
 
 mod doors;
+mod ends;
 mod refusals;
 
 use std::time::Duration;

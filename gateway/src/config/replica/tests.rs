@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use proto::sync::v1::Upsert;
+use proto::sync::v1::{Upsert, reject::Severity};
 
 use super::*;
 use crate::config::{
@@ -11,6 +11,7 @@ use crate::config::{
 };
 
 /// Any order of legal events.
+mod access;
 mod histories;
 
 #[test]

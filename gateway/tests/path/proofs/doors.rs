@@ -56,6 +56,7 @@ pub(super) struct Doors {
     pub(super) of_tenant: Authenticators,
     pub(super) proxies: &'static str,
     pub(super) key_header: Option<&'static str>,
+    pub(super) tokens_off: bool,
     s1: Server,
     s2: Server,
     keys: Vec<([u8; 32], Key)>,
@@ -71,6 +72,7 @@ impl Doors {
             of_tenant: Authenticators::default(),
             proxies: "127.0.0.0/8",
             key_header: None,
+            tokens_off: false,
             s1: server(11, "s1", &world.one, Some((1, "Bearer CANARY-A1"))),
             s2: server(12, "s2", &world.two, Some((1, "Bearer CANARY-A2"))),
             keys: vec![
@@ -110,11 +112,21 @@ impl Doors {
             }
             tenant = tenant.with_key(hash, key);
         }
-        for token in tokens() {
-            tenant = tenant.with_static_token(token.0, Arc::new(token.1));
+        for (verifier, mut token) in tokens() {
+            token.disabled |= self.tokens_off;
+            tenant = tenant.with_static_token(verifier, Arc::new(token));
         }
         let snapshot = Snapshot::of(2, [Arc::new(tenant)]);
         world.config.publish(Arc::new(snapshot));
+    }
+
+    /// Without this key.
+    pub(super) fn disable(&mut self, slug: &str) {
+        let keys = self.keys.iter_mut();
+        let key = keys
+            .map(|(_, key)| key)
+            .find(|key| key.slug.as_str() == slug);
+        key.unwrap().disabled = true;
     }
 
     fn authenticator(&self, kind: Kind) -> Authenticator {

@@ -147,21 +147,21 @@ fn a_server_waits_for_the_headers_of_its_tokens_too() {
 
 fn with_provider(upsert: Upsert) -> Upsert {
     let mut config = ServerConfig::decode(upsert.body.clone()).unwrap();
-    config.authenticators = provider();
+    config.authenticators = Some(provider());
     let body = config.encode_to_vec().into();
     Upsert { body, ..upsert }
 }
 
 fn old_tenant(upsert: Upsert) -> Upsert {
     let mut config = TenantConfig::decode(upsert.body.clone()).unwrap();
-    config.authenticators = provider();
+    config.authenticators = Some(provider());
     let body = config.encode_to_vec().into();
     Upsert { body, ..upsert }
 }
 
-fn provider() -> Option<access::Authenticators> {
-    Some(access::Authenticators {
+fn provider() -> access::Authenticators {
+    access::Authenticators {
         provider: "none".to_owned(),
         ..Default::default()
-    })
+    }
 }

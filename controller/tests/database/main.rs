@@ -34,6 +34,12 @@ mod revision;
 /// Sessions, and the door behind which they are made.
 mod session;
 
+/// Policies and what they mean.
+mod policy;
+
+/// Rate limits.
+mod limit;
+
 /// Calls of the admin API.
 mod operator;
 

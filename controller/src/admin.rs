@@ -38,6 +38,9 @@ mod field;
 /// Headers that operators choose.
 mod header;
 
+/// What well-known services call their credentials.
+mod hint;
+
 /// API keys.
 mod key;
 

@@ -60,6 +60,9 @@ pub enum Error {
     /// Not live everywhere in time.
     #[error("revision {} is not live on every node yet; the details name them", .0.revision)]
     RevisionPending(WaitForRevisionResponse),
+    /// The request ended early.
+    #[error("the request was cut off")]
+    CutOff,
     /// A request of more than 4 MiB.
     #[error("the request is larger than 4 MiB")]
     TooLarge,
@@ -113,7 +116,7 @@ impl Error {
             Self::Unauthenticated | Self::NoNodeCertificate => Code::Unauthenticated,
             Self::NodeOnAdmin | Self::Denied { .. } => Code::PermissionDenied,
             Self::NoMethod => Code::Unimplemented,
-            Self::Invalid(_) => Code::InvalidArgument,
+            Self::Invalid(_) | Self::CutOff => Code::InvalidArgument,
             Self::NotFound(_) => Code::NotFound,
             Self::AlreadyExists(_) => Code::AlreadyExists,
             Self::EtagMismatch { .. } => Code::Aborted,
@@ -147,6 +150,7 @@ impl Error {
             Self::NodeConnected => "NODE_CONNECTED",
             Self::RevisionRejected(_) => "REVISION_REJECTED",
             Self::RevisionPending(_) => "REVISION_PENDING",
+            Self::CutOff => "REQUEST_CUT_OFF",
             Self::TooLarge => "MESSAGE_TOO_LARGE",
             Self::Deadline => "DEADLINE_EXCEEDED",
             Self::Store(_) => match self.code() {
@@ -189,6 +193,7 @@ impl Error {
             | Self::NodeConnected
             | Self::RevisionRejected(_)
             | Self::RevisionPending(_)
+            | Self::CutOff
             | Self::TooLarge
             | Self::Deadline => {}
         }

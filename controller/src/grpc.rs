@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use proto::{
     admin::v1::{
-        access_service_server::AccessServiceServer, key_service_server::KeyServiceServer,
-        limit_service_server::LimitServiceServer, node_service_server::NodeServiceServer,
-        revision_service_server::RevisionServiceServer, server_service_server::ServerServiceServer,
+        access_service_server::AccessServiceServer, hint_service_server::HintServiceServer,
+        key_service_server::KeyServiceServer, limit_service_server::LimitServiceServer,
+        node_service_server::NodeServiceServer, revision_service_server::RevisionServiceServer,
+        server_service_server::ServerServiceServer,
         static_token_service_server::StaticTokenServiceServer,
         tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
     },
@@ -32,6 +33,9 @@ mod door;
 
 /// Which gateway node a client certificate names.
 mod identity;
+
+/// Requests that hold fields of a newer version.
+mod unknown;
 
 pub use door::Door;
 pub use identity::{NodeIdentity, NotANode};
@@ -101,6 +105,7 @@ impl Grpc {
             .add_service(sized!(LeaseServiceServer::new(lease)))
             .add_service(sized!(TenantServiceServer::new(admin.clone())))
             .add_service(sized!(ServerServiceServer::new(admin.clone())))
+            .add_service(sized!(HintServiceServer::new(admin.clone())))
             .add_service(sized!(KeyServiceServer::new(admin.clone())))
             .add_service(sized!(LimitServiceServer::new(admin.clone())))
             .add_service(sized!(StaticTokenServiceServer::new(admin.clone())))

@@ -19,7 +19,7 @@ use tonic::{
 use tower::{Layer, Service};
 use uuid::Uuid;
 
-use super::NodeIdentity;
+use super::{NodeIdentity, unknown::Inputs};
 use crate::{
     admin::{Actor, access::Table, actor::Clearance},
     error::{Error, chain},
@@ -33,6 +33,7 @@ pub struct Door(Arc<Inner>);
 struct Inner {
     store: Store,
     table: Table,
+    inputs: Inputs,
 }
 
 /// A service behind the door.
@@ -60,6 +61,7 @@ impl Door {
         Self(Arc::new(Inner {
             store,
             table: Table::from_descriptors(),
+            inputs: Inputs::from_descriptors(),
         }))
     }
 
@@ -181,10 +183,10 @@ where
     let author = actor.author.clone();
     request.extensions_mut().insert(*actor);
     let start = Instant::now();
-    let response = match tokio::time::timeout(limit, inner.call(request)).await {
-        Ok(response) => unfailing(response),
-        Err(_) => Status::from(Error::Deadline).into_http(),
-    };
+    let answering = answer(&door, &path, inner, request);
+    let response = tokio::time::timeout(limit, answering)
+        .await
+        .unwrap_or_else(|_| Status::from(Error::Deadline).into_http());
     let (mut response, code) = match code(&response) {
         // What tonic says of a request beyond the cap, and we of nothing (AD-06).
         Code::OutOfRange => {
@@ -210,6 +212,18 @@ where
         response.headers_mut().insert("request-id", request);
     }
     response
+}
+
+/// The method's answer, unless the request holds what this version does not know.
+async fn answer<S>(door: &Door, path: &str, mut inner: S, request: Request<Body>) -> Response<Body>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    let (parts, body) = request.into_parts();
+    match door.0.inputs.check(path, body).await {
+        Ok(body) => unfailing(inner.call(Request::from_parts(parts, body)).await),
+        Err(error) => Status::from(error).into_http(),
+    }
 }
 
 fn refuse(path: &str, peer: Option<&Peer>, error: Error) -> Response<Body> {

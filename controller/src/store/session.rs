@@ -89,17 +89,6 @@ impl Tx<OneTenant> {
         }))
     }
 
-    /// What a key may do; none means everything.
-    pub async fn scopes_of_key(&mut self, key: KeyUid) -> Result<Vec<String>, StoreError> {
-        let scopes: Option<Vec<String>> =
-            sqlx::query_scalar("SELECT scopes FROM api_keys WHERE tenant_id = $1 AND key_id = $2")
-                .bind(self.scope.tenant.uid.uuid())
-                .bind(key.uuid())
-                .fetch_optional(&mut *self.sql)
-                .await?;
-        Ok(scopes.unwrap_or_default())
-    }
-
     /// Those of these servers that the key opens.
     pub async fn servers_opened(
         &mut self,

@@ -6,6 +6,7 @@ mod client;
 mod crossing;
 mod denials;
 mod dialing;
+mod door;
 mod egress;
 mod encrypted;
 mod framing;

@@ -49,10 +49,6 @@ pub(in crate::admin) async fn explain(
         None => None,
         Some(name) => Some(find_key(&mut tx, &name).await?),
     };
-    let scopes = match &key {
-        None => Vec::new(),
-        Some(key) => tx.scopes_of_key(key.uid).await?,
-    };
     let policy = match trial {
         Some(trial) => trial,
         None => classify::stored(&mut tx).await?,
@@ -68,7 +64,7 @@ pub(in crate::admin) async fn explain(
         },
         limits: key
             .as_ref()
-            .map(|key| Limits::of(key, &scopes, &server, tx.time()))
+            .map(|key| Limits::of(key, &server, tx.time()))
             .transpose()?,
         policy: &policy,
         server: &server.slug,
@@ -151,18 +147,13 @@ enum Limits {
 }
 
 impl Limits {
-    fn of(
-        key: &Key,
-        scopes: &[String],
-        server: &Server,
-        now: OffsetDateTime,
-    ) -> Result<Self, Error> {
+    fn of(key: &Key, server: &Server, now: OffsetDateTime) -> Result<Self, Error> {
         let opens = key.all_servers || key.servers.contains(&server.slug);
         let lives = !key.disabled && key.expires_at.is_none_or(|end| now < end);
         if !(opens && lives) {
             return Ok(Self::Closed);
         }
-        Scopes::parse(scopes).map(Self::Open).map_err(|_| {
+        Scopes::parse(&key.scopes).map(Self::Open).map_err(|_| {
             Error::Store(StoreError::Inconsistent {
                 table: "api_keys",
                 column: "scopes",

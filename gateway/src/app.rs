@@ -21,6 +21,7 @@ pub use cores::{Cores, CoresError, Parts};
 use crate::{
     authn::jwt::Jwt,
     config::{self, Config, Gates, Source},
+    limit::Limiter,
     settings::Settings,
 };
 
@@ -60,6 +61,8 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         .map_err(AppError::Ops)?;
     let ops_address = ops_port.local_addr().map_err(AppError::Ops)?;
 
+    let (limiter, keeper) = Limiter::new(settings.rates);
+    tasks.spawn("limits", keeper.run(shutdown.hard()));
     let dialer = Dialer::new(settings.policy, Resolver::System, settings.trust);
     let jwt = Jwt::new(dialer.clone());
     let cores = Cores::start(Parts {
@@ -67,6 +70,7 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         config: config.clone(),
         dialer,
         jwt: jwt.clone(),
+        limiter,
         clock: Clock::system(),
         node: settings.node.node.as_str().to_owned(),
         access: Box::new(io::stdout()),

@@ -3,6 +3,8 @@
 //! `Display` is for our log. What a client reads is in [`Error::wire`], written on purpose, and
 //! never contains internal text.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -96,6 +98,12 @@ pub enum Error {
     /// The principal has too many open streams.
     #[error("too many open streams")]
     TooManyStreams,
+    /// A limit on calls per time has no room.
+    #[error("over a limit of calls per time")]
+    RateLimited {
+        /// How long until it may have room.
+        retry_after: Duration,
+    },
     /// The session id opens for nobody, or not for this caller and server.
     #[error("no such session")]
     UnknownSession,
@@ -241,6 +249,9 @@ impl Error {
                     headers.insert(RETRY_AFTER, value.clone());
                 }
             }
+            Self::RateLimited { retry_after } => {
+                headers.insert(RETRY_AFTER, whole_seconds(*retry_after));
+            }
             _ if status == StatusCode::SERVICE_UNAVAILABLE
                 || status == StatusCode::TOO_MANY_REQUESTS =>
             {
@@ -286,7 +297,9 @@ impl Error {
             Self::NotAcceptable => (K::Http, S::NOT_ACCEPTABLE),
             Self::BodyTooLarge => (K::Limit, S::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => (K::Limit, S::REQUEST_TIMEOUT),
-            Self::TooManyCalls | Self::TooManyStreams => (K::Limit, S::TOO_MANY_REQUESTS),
+            Self::TooManyCalls | Self::TooManyStreams | Self::RateLimited { .. } => {
+                (K::Limit, S::TOO_MANY_REQUESTS)
+            }
             Self::Refused(rejection) => {
                 return wire(K::Message, rejection.status(), rejection.code());
             }
@@ -335,6 +348,7 @@ impl Error {
             }
             Self::TooManyCalls => "Too many requests at once",
             Self::TooManyStreams => "Too many open streams",
+            Self::RateLimited { .. } => "Rate limit exceeded",
             Self::UnknownSession => "Session not found",
             Self::SessionsUnavailable => "Sessions cannot be opened at the moment",
             Self::Upstream(error) => error.wire().1,
@@ -352,6 +366,12 @@ struct Wire {
 
 const fn wire(kind: Kind, status: StatusCode, code: i32) -> Wire {
     Wire { kind, status, code }
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): whole seconds, rounded up; nobody is told to come at once.
+fn whole_seconds(time: Duration) -> HeaderValue {
+    let seconds = time.as_millis().div_ceil(1_000).max(1);
+    HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX))
 }
 
 /// A JSON-RPC error response. `id` is raw JSON; `message` is ours and needs no escaping.
@@ -381,6 +401,17 @@ mod tests {
             reply.body(),
             r#"{"jsonrpc":"2.0","id":"a","error":{"code":-32603,"message":"Too many requests at once"}}"#
         );
+    }
+
+    /// S2-16.
+    #[test]
+    fn who_is_over_a_rate_is_told_whole_seconds_to_wait() {
+        for (wait_ms, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            let retry_after = Duration::from_millis(wait_ms);
+            let reply = Error::RateLimited { retry_after }.reply(Some("1"));
+            assert_eq!(reply.status(), 429);
+            assert_eq!(reply.headers()[RETRY_AFTER], seconds);
+        }
     }
 
     /// TI-01: what does not exist and what is not for the caller look alike.

@@ -1,15 +1,36 @@
-//! How much at once: in-flight calls and open streams per principal and per tenant.
-//! Rates over time are not counted here.
+//! How much: calls per time, and in-flight calls and open streams per principal and per tenant.
+//! Calls per time are counted over all nodes (`limiter`), what is open on this node only.
 
+pub mod bucket;
 mod gauges;
+mod keeper;
+pub mod key;
+pub mod lease;
+mod limiter;
+mod meters;
+#[cfg(test)]
+mod model;
 pub mod rate;
+mod redis;
+mod share;
+mod table;
 
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
 };
 
-pub use self::{gauges::Gauges, rate::Limits};
+pub use self::{
+    gauges::Gauges,
+    keeper::Keeper,
+    key::Subject,
+    limiter::{Denied, Limiter, RateSettings},
+    rate::Limits,
+    redis::is_url as is_redis_url,
+    share::Part,
+    table::Bounds,
+};
+
 use crate::{error::Error, policy::Permit};
 
 /// How much may be open at once, on this node.
@@ -40,9 +61,28 @@ pub struct Slot {
     _units: [Unit; 2],
 }
 
-/// Takes room for the call. A long-lived stream counts among the streams of its principal and not
+/// Takes room for the call: first among what is open, then of every limit that counts it. What asks
+/// for nothing, such as a notification, counts as open only.
+pub async fn take(
+    permit: &Permit,
+    settings: &LimitSettings,
+    limiter: &Limiter,
+    defaults: &Arc<Limits>,
+) -> Result<Slot, Error> {
+    let slot = open(permit, settings)?;
+    let limits = Limits::of_tenant(permit.caller().tenant().limits(), defaults);
+    if permit.call().expects_message() && !limits.is_empty() {
+        let taken = limiter.take(&Subject::of(permit), limits).await;
+        taken.map_err(|denied| Error::RateLimited {
+            retry_after: denied.retry_after,
+        })?;
+    }
+    Ok(slot)
+}
+
+/// Takes room among what is open. A long-lived stream counts among the streams of its principal and not
 /// among its calls, so that listening does not stop anyone from calling.
-pub fn take(permit: &Permit, settings: &LimitSettings) -> Result<Slot, Error> {
+fn open(permit: &Permit, settings: &LimitSettings) -> Result<Slot, Error> {
     let (principal, tenant) = (permit.caller().gauge(), permit.caller().tenant().gauge());
     let own = if permit.call().is_long_lived() {
         Unit::take(principal, Counter::Streams, settings.streams_per_principal)

@@ -27,7 +27,7 @@ use crate::{
     config::{ConfigCache, snapshot::Snapshot},
     door::Door,
     error::Error,
-    limit::{self, LimitSettings},
+    limit::{self, LimitSettings, Limiter},
     policy,
     read::{self, BodySettings},
     route::{self, Layout, Route},
@@ -60,6 +60,8 @@ pub struct Core {
     pub door: Door,
     /// Verifies the tokens of other issuers; shared with the other cores.
     pub jwt: authn::jwt::Jwt,
+    /// Calls per time, shared by the cores.
+    pub limiter: Limiter,
     /// The access log.
     pub log: Rc<Log>,
     /// The wall clock.
@@ -120,7 +122,8 @@ async fn answer(
     let call = read::read(parts, body, &settings.body, &mut envelope.record.received).await?;
     envelope.note_call(&call);
     let permit = policy::authorize(&target, caller, call, now, settings.lease_grace)?;
-    let slot = limit::take(&permit, &settings.limits)?;
+    let defaults = snapshot.defaults();
+    let slot = limit::take(&permit, &settings.limits, &core.limiter, defaults).await?;
     let session = session::enter(&permit, now)?;
     upstream::forward(
         &core.upstreams,

@@ -15,7 +15,7 @@ use crate::{
         link::Controller,
     },
     door::{DoorSettings, Way},
-    limit::LimitSettings,
+    limit::{LimitSettings, Part, RateSettings, is_redis_url},
     pipeline::PathSettings,
     read::BodySettings,
     route::Layout,
@@ -41,6 +41,8 @@ pub struct Settings {
     pub identity: Identity,
     /// The controllers, any of which will do.
     pub controllers: Vec<Controller>,
+    /// How calls per time are counted.
+    pub rates: RateSettings,
     /// Which addresses may be called.
     pub policy: Policy,
     /// Which certificates of servers are trusted.
@@ -111,6 +113,11 @@ pub enum StartError {
         "ALDGATE_PATH_ORIGIN must have the form `https://host[:port]`, in lower case and without a path"
     )]
     PathOrigin,
+    /// Not a URL of Redis.
+    #[error(
+        "ALDGATE_REDIS_URL must have the form `redis://[user:password@]host:port[/db]` or `redis+unix:///path`"
+    )]
+    Redis,
     /// Nothing to connect to.
     #[error("ALDGATE_CONTROLLERS must name at least one controller, `https://host:port`")]
     NoController,
@@ -137,6 +144,7 @@ impl Settings {
             node,
             identity,
             controllers,
+            rates: rates(source)?,
             policy: Policy::allowing(allowed, denied),
             trust: trust(source)?,
             port_file: source.parse("ALDGATE_PORT_FILE")?,
@@ -231,6 +239,22 @@ fn limits(source: &mut Source) -> Result<LimitSettings, SettingsError> {
             "ALDGATE_LIMIT_STREAMS_PER_PRINCIPAL",
             default.streams_per_principal,
         )?,
+    })
+}
+
+fn rates(source: &mut Source) -> Result<RateSettings, StartError> {
+    let default = RateSettings::default();
+    let redis = source.secret("ALDGATE_REDIS_URL")?;
+    if redis.as_ref().is_some_and(|url| !is_redis_url(url)) {
+        return Err(StartError::Redis);
+    }
+    Ok(RateSettings {
+        redis,
+        redis_deadline: source
+            .duration_or("ALDGATE_LIMIT_REDIS_DEADLINE", default.redis_deadline)?,
+        lease_wait: source.duration_or("ALDGATE_LIMIT_LEASE_WAIT", default.lease_wait)?,
+        local: source.parse_or::<Part>("ALDGATE_LIMIT_LOCAL_SHARE", default.local)?,
+        ..default
     })
 }
 

@@ -23,6 +23,7 @@ use crate::{
     authn::jwt::Jwt,
     config::Config,
     door,
+    limit::Limiter,
     metrics::Metrics,
     pipeline::{Core, PathSettings},
     serve::{self, BindError, Door, Open, Peers, ServeSettings},
@@ -40,6 +41,8 @@ pub struct Parts {
     pub dialer: Dialer,
     /// Verifies the tokens of other issuers.
     pub jwt: Jwt,
+    /// Calls per time.
+    pub limiter: Limiter,
     /// The wall clock.
     pub clock: Clock,
     /// The node's name, for the access log.
@@ -91,6 +94,7 @@ impl Cores {
             config: parts.config,
             dialer: parts.dialer,
             jwt: parts.jwt,
+            limiter: parts.limiter,
             clock: parts.clock,
             node: parts.node,
             lines,
@@ -140,6 +144,7 @@ struct Shared {
     config: Config,
     dialer: Dialer,
     jwt: Jwt,
+    limiter: Limiter,
     clock: Clock,
     node: String,
     lines: Lines,
@@ -193,6 +198,7 @@ impl Shared {
                     upstreams,
                     door: door::Door::new(self.door, &Tasks::new()),
                     jwt: self.jwt,
+                    limiter: self.limiter,
                     log: Rc::clone(&log),
                     clock: self.clock,
                     draining: Cell::new(false),

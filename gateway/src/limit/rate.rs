@@ -171,17 +171,17 @@ mod tests {
     #[test]
     fn limits_out_of_range_are_refused_by_field() {
         let good = limit(RateDimension::Server, 1);
-        assert!(compile(std::slice::from_ref(&good)).is_ok());
+        assert!(compile(&[good]).is_ok());
         let per = |seconds, nanos| RateLimit {
             per: Some(Duration { seconds, nanos }),
-            ..good.clone()
+            ..good
         };
         let day = compile(&[per(86_400, 0)]).unwrap();
         assert_eq!(day.get(Dimension::Server).unwrap().per_ms, 86_400_000);
         let with = |tokens, burst| RateLimit {
             tokens,
             burst,
-            ..good.clone()
+            ..good
         };
         for (bad, field) in [
             (limit(RateDimension::Unspecified, 1), "dimension"),
@@ -196,7 +196,7 @@ mod tests {
         ] {
             assert_eq!(compile(&[bad]).unwrap_err(), format!("limits[0].{field}"));
         }
-        let twice = compile(&[good.clone(), good]).unwrap_err();
+        let twice = compile(&[good, good]).unwrap_err();
         assert_eq!(twice, "limits[1].dimension");
     }
 

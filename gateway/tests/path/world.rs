@@ -21,6 +21,7 @@ use gateway::{
             TenantSecrets, TenantSpec,
         },
     },
+    limit::{Limiter, RateSettings},
     route::Layout,
     settings::DataSettings,
 };
@@ -111,6 +112,7 @@ impl World {
             config: config.clone(),
             dialer,
             jwt,
+            limiter: Limiter::new(RateSettings::default()).0,
             clock,
             node: "n1".into(),
             access: Box::new(log.clone()),

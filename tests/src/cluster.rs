@@ -206,7 +206,7 @@ impl Builder {
         let controller = Controller::start(controller).await.context("controller")?;
         let mut gateways = Vec::new();
         for (index, addresses) in self.gateways.iter().enumerate() {
-            let settings = self.gateway(&pki, &run, index, addresses, &controller)?;
+            let settings = self.gateway(&pki, &run, index, addresses, &controller, &redis)?;
             gateways.push(Gateway::start(settings).await.context("gateway")?);
         }
         for gateway in &mut gateways {
@@ -265,11 +265,13 @@ impl Builder {
         index: usize,
         addresses: &[SocketAddr],
         controller: &Controller,
+        redis: &Redis,
     ) -> Result<gateway::Settings> {
         let name = format!("gateway-{}", index + 1);
         let mut env = vec![
             ("ALDGATE_CONTROLLERS", controller.endpoint()),
             ("ALDGATE_CONTROLLER_AUTH", controller.auth_endpoint()),
+            ("ALDGATE_REDIS_URL", redis.url()),
             ("ALDGATE_LOG", self.log.clone()),
         ];
         env.extend(self.networks.setting());

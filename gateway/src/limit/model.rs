@@ -139,7 +139,7 @@ impl World {
             let answer = self
                 .central
                 .ask(now, "key", &node.holder, life, &flight.ask);
-            if self.born % 3 == 0 {
+            if self.born.is_multiple_of(3) {
                 // A retry by the network: closing and opening twice must change nothing.
                 let again = self
                     .central

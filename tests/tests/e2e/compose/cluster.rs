@@ -12,6 +12,7 @@ use tests::{
     http::Request,
     postgres::{Database, Durability, Postgres},
     process::{Process, Program},
+    redis::Redis,
     scratch::Scratch,
 };
 
@@ -97,6 +98,7 @@ struct Here {
     database: Database,
     controller: Option<SocketAddr>,
     auth: Option<SocketAddr>,
+    redis: Redis,
     _postgres: Postgres,
     scratch: Scratch,
 }
@@ -129,6 +131,7 @@ impl Here {
             database,
             controller: None,
             auth: None,
+            redis: Redis::start(scratch.path()).await?,
             _postgres: postgres,
             scratch,
         })
@@ -169,6 +172,9 @@ impl Here {
         }
         if let Some(login) = value.strip_prefix("postgres://") {
             return self.database_url(login);
+        }
+        if value == "redis://redis:6379" {
+            return Ok(self.redis.url());
         }
         if let Some(port) = value.strip_prefix("https://controller:") {
             let listens = &self.file.services["controller"].environment;

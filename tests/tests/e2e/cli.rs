@@ -7,6 +7,7 @@ mod exits;
 mod files;
 mod keys;
 mod output;
+mod prompts;
 mod registration;
 mod static_tokens;
 

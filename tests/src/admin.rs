@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use proto::admin::v1::{
-    key_service_client::KeyServiceClient, node_service_client::NodeServiceClient,
-    revision_service_client::RevisionServiceClient, server_service_client::ServerServiceClient,
+    access_service_client::AccessServiceClient, key_service_client::KeyServiceClient,
+    node_service_client::NodeServiceClient, revision_service_client::RevisionServiceClient,
+    server_service_client::ServerServiceClient,
+    static_token_service_client::StaticTokenServiceClient,
     tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
 };
 use tonic::{
@@ -29,6 +31,10 @@ pub struct Admin {
     pub servers: ServerServiceClient<Authorized>,
     /// Keys.
     pub keys: KeyServiceClient<Authorized>,
+    /// Static tokens.
+    pub static_tokens: StaticTokenServiceClient<Authorized>,
+    /// Who gets in and what they may do.
+    pub access: AccessServiceClient<Authorized>,
     /// Nodes.
     pub nodes: NodeServiceClient<Authorized>,
     /// Revisions.
@@ -50,6 +56,8 @@ impl Admin {
             tenants: TenantServiceClient::new(with()),
             servers: ServerServiceClient::new(with()),
             keys: KeyServiceClient::new(with()),
+            static_tokens: StaticTokenServiceClient::new(with()),
+            access: AccessServiceClient::new(with()),
             nodes: NodeServiceClient::new(with()),
             revisions: RevisionServiceClient::new(with()),
             tokens: TokenServiceClient::new(with()),

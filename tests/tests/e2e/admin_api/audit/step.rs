@@ -1,11 +1,16 @@
 //! Every mutation of the API, one after the other, and what its record is to say.
 
 use prost_types::FieldMask;
-use proto::admin::v1::{
-    AuthScheme, CreateKeyRequest, CreateTokenRequest, CredentialInput, DeleteKeyRequest,
-    DeleteNodeRequest, DeleteServerRequest, DeleteTenantRequest, DeleteTokenRequest, Key,
-    KeyLifespan, Server, SetServerCredentialRequest, Tenant, Token, TokenRole, UpdateKeyRequest,
-    UpdateServerRequest, UpdateTenantRequest,
+use proto::{
+    access::v1::{Authenticator, Authenticators, JwtAuthenticator, authenticator::Kind},
+    admin::v1::{
+        AuthScheme, CreateKeyRequest, CreateStaticTokenRequest, CreateTokenRequest,
+        CredentialInput, CustomHeader, DeleteKeyRequest, DeleteNodeRequest, DeleteServerRequest,
+        DeleteStaticTokenRequest, DeleteTenantRequest, DeleteTokenRequest, Key, KeyLifespan,
+        RotateKeyRequest, Server, SetAuthenticatorsRequest, SetServerCredentialRequest,
+        StaticToken, StaticTokenInput, StaticTokenType, Tenant, Token, TokenRole, UpdateKeyRequest,
+        UpdateServerRequest, UpdateStaticTokenRequest, UpdateTenantRequest,
+    },
 };
 use tests::admin::Admin;
 use tonic::Status;
@@ -22,7 +27,12 @@ pub(super) enum Step {
     SetCredential,
     CreateKey,
     UpdateKey,
+    RotateKey,
     DeleteKey,
+    CreateStaticToken,
+    UpdateStaticToken,
+    DeleteStaticToken,
+    SetAuthenticators,
     DeleteServer,
     DeleteTenant,
     CreateToken,
@@ -39,7 +49,7 @@ pub(super) struct World {
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::CreateTenant,
         Self::UpdateTenant,
         Self::CreateServer,
@@ -47,7 +57,12 @@ impl Step {
         Self::SetCredential,
         Self::CreateKey,
         Self::UpdateKey,
+        Self::RotateKey,
         Self::DeleteKey,
+        Self::CreateStaticToken,
+        Self::UpdateStaticToken,
+        Self::DeleteStaticToken,
+        Self::SetAuthenticators,
         Self::DeleteServer,
         Self::DeleteTenant,
         Self::CreateToken,
@@ -68,8 +83,33 @@ impl Step {
             Self::CreateServer | Self::UpdateServer | Self::SetCredential | Self::DeleteServer => {
                 self.on_server(admin, world).await.map(Some)
             }
-            Self::CreateKey | Self::UpdateKey | Self::DeleteKey => {
+            Self::CreateKey | Self::UpdateKey | Self::RotateKey | Self::DeleteKey => {
                 self.on_key(admin, world).await.map(Some)
+            }
+            Self::CreateStaticToken | Self::UpdateStaticToken | Self::DeleteStaticToken => {
+                self.on_static_token(admin, world).await.map(Some)
+            }
+            Self::SetAuthenticators => {
+                let secret = "CANARY-issuer-".repeat(3);
+                let jwt = JwtAuthenticator {
+                    issuer: "https://issuer.test".into(),
+                    audiences: vec!["acme".into()],
+                    secret: secret.clone(),
+                    ..Default::default()
+                };
+                let request = SetAuthenticatorsRequest {
+                    name: "tenants/acme".into(),
+                    authenticators: Some(Authenticators {
+                        list: vec![Authenticator {
+                            kind: Some(Kind::Jwt(jwt)),
+                        }],
+                        ..Default::default()
+                    }),
+                    etag: String::new(),
+                };
+                let answer = admin.access.set_authenticators(request).await?;
+                world.secrets.push(secret);
+                Ok(Some(answer.into_inner().revision))
             }
             Self::CreateToken => {
                 let token = Token {
@@ -152,14 +192,10 @@ impl Step {
             Self::CreateServer => {
                 let mut request = new_server("files");
                 request.credential = credential("CANARY-first");
-                let revision = admin
-                    .servers
-                    .create_server(request)
-                    .await?
-                    .into_inner()
-                    .revision;
+                let answer = admin.servers.create_server(request).await?.into_inner();
                 world.secrets.push("CANARY-first".into());
-                revision
+                world.secrets.push(answer.primary_key_secret);
+                answer.revision
             }
             Self::UpdateServer => {
                 let server = Some(Server {
@@ -234,12 +270,75 @@ impl Step {
                 };
                 admin.keys.update_key(request).await?.into_inner().revision
             }
+            Self::RotateKey => {
+                let request = RotateKeyRequest {
+                    name,
+                    ..Default::default()
+                };
+                let answer = admin.keys.rotate_key(request).await?.into_inner();
+                world.secrets.push(answer.secret);
+                answer.revision
+            }
             _ => {
                 let request = DeleteKeyRequest {
                     name,
                     etag: String::new(),
                 };
                 admin.keys.delete_key(request).await?.into_inner().revision
+            }
+        })
+    }
+
+    async fn on_static_token(self, admin: &mut Admin, world: &mut World) -> Result<u64, Status> {
+        let header = |value: &str| CustomHeader {
+            name: "X-Team".into(),
+            value: value.into(),
+            passthrough: true,
+        };
+        let tokens = &mut admin.static_tokens;
+        Ok(match self {
+            Self::CreateStaticToken => {
+                let request = CreateStaticTokenRequest {
+                    parent: "tenants/acme".into(),
+                    static_token_id: "desk".into(),
+                    static_token: Some(StaticToken {
+                        server: SERVER.into(),
+                        r#type: StaticTokenType::Bearer.into(),
+                        headers: vec![header("CANARY-header")],
+                        ..Default::default()
+                    }),
+                    lifespan: KeyLifespan::SevenDays.into(),
+                    input: Some(StaticTokenInput {
+                        value: "CANARY-pasted".into(),
+                        ..Default::default()
+                    }),
+                };
+                let answer = tokens.create_static_token(request).await?.into_inner();
+                let given = ["CANARY-header", "CANARY-pasted"];
+                world.secrets.extend(given.map(Into::into));
+                answer.revision
+            }
+            Self::UpdateStaticToken => {
+                // Another value alone: nothing that is shown changes.
+                let request = UpdateStaticTokenRequest {
+                    static_token: Some(StaticToken {
+                        name: STATIC_TOKEN.into(),
+                        headers: vec![header("CANARY-other")],
+                        ..Default::default()
+                    }),
+                    update_mask: Some(mask("headers")),
+                };
+                let answer = tokens.update_static_token(request).await?.into_inner();
+                world.secrets.push("CANARY-other".into());
+                answer.revision
+            }
+            _ => {
+                let request = DeleteStaticTokenRequest {
+                    name: STATIC_TOKEN.into(),
+                    etag: String::new(),
+                };
+                let answer = tokens.delete_static_token(request).await?;
+                answer.into_inner().revision
             }
         })
     }
@@ -257,7 +356,12 @@ impl Step {
             Self::DeleteServer => ("servers.delete", SERVER),
             Self::CreateKey => ("keys.create", KEY),
             Self::UpdateKey => ("keys.update", KEY),
+            Self::RotateKey => ("keys.update", KEY),
             Self::DeleteKey => ("keys.delete", KEY),
+            Self::CreateStaticToken => ("staticTokens.create", STATIC_TOKEN),
+            Self::UpdateStaticToken => ("staticTokens.update", STATIC_TOKEN),
+            Self::DeleteStaticToken => ("staticTokens.delete", STATIC_TOKEN),
+            Self::SetAuthenticators => ("authenticators.update", "tenants/acme/authenticators"),
             Self::CreateToken => ("tokens.create", world.token.as_str()),
             Self::DeleteToken => ("tokens.delete", world.token.as_str()),
             Self::DeleteNode => ("nodes.delete", NODE),
@@ -274,4 +378,5 @@ fn mask(path: &str) -> FieldMask {
 
 const SERVER: &str = "tenants/acme/servers/files";
 const KEY: &str = "tenants/acme/keys/ci";
+const STATIC_TOKEN: &str = "tenants/acme/staticTokens/desk";
 const NODE: &str = "nodes/gateway-1";

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use proto::admin::v1::{
-    access_service_client::AccessServiceClient, key_service_client::KeyServiceClient,
+    access_service_client::AccessServiceClient, hint_service_client::HintServiceClient,
+    key_service_client::KeyServiceClient, limit_service_client::LimitServiceClient,
     node_service_client::NodeServiceClient, revision_service_client::RevisionServiceClient,
     server_service_client::ServerServiceClient,
     static_token_service_client::StaticTokenServiceClient,
@@ -35,6 +36,10 @@ pub struct Admin {
     pub static_tokens: StaticTokenServiceClient<Authorized>,
     /// Who gets in and what they may do.
     pub access: AccessServiceClient<Authorized>,
+    /// Limits.
+    pub limits: LimitServiceClient<Authorized>,
+    /// Hints.
+    pub hints: HintServiceClient<Authorized>,
     /// Nodes.
     pub nodes: NodeServiceClient<Authorized>,
     /// Revisions.
@@ -58,6 +63,8 @@ impl Admin {
             keys: KeyServiceClient::new(with()),
             static_tokens: StaticTokenServiceClient::new(with()),
             access: AccessServiceClient::new(with()),
+            limits: LimitServiceClient::new(with()),
+            hints: HintServiceClient::new(with()),
             nodes: NodeServiceClient::new(with()),
             revisions: RevisionServiceClient::new(with()),
             tokens: TokenServiceClient::new(with()),

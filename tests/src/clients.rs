@@ -75,15 +75,20 @@ pub enum Event {
 }
 
 impl Client {
-    /// Sends it round: at each address it lists the tools of the demo server and calls them. Returns
+    /// Sends it round: at each address it lists the tools of the demo server and calls them, with
+    /// these headers. Returns
     /// what it saw in order.
-    pub async fn tour(self, urls: &[String], key: &str) -> Result<Vec<Event>> {
+    pub async fn tour(self, urls: &[String], headers: &[(String, String)]) -> Result<Vec<Event>> {
         let (program, script, mode) = self.command().await?;
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()))
+            .collect();
         let child = Command::new(program)
             .arg(root().join("tests/clients").join(script))
             .arg(mode)
             .args(urls)
-            .env("KEY", key)
+            .env("HEADERS", serde_json::Value::Object(headers).to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();

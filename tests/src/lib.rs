@@ -53,6 +53,9 @@ pub mod state;
 /// An upstream whose every answer the test decides.
 pub mod upstream;
 
+/// An issuer of JSON Web Tokens that the test holds.
+pub mod issuer;
+
 /// Node and Python programs that the tests use, installed on first use.
 pub mod foreign;
 

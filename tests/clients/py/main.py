@@ -2,7 +2,7 @@
 
 Prints what it saw as JSON lines; a failure ends it with a traceback and a non-zero code.
 
-usage: main.py auto|legacy|2026-07-28 URL...      the key is in KEY
+usage: main.py auto|legacy|2026-07-28 URL...      the headers are in HEADERS, as a JSON object
 """
 
 import asyncio
@@ -35,7 +35,7 @@ async def call(client: Client, url: str, name: str, arguments: dict[str, object]
 
 
 async def tour(mode: str, url: str) -> None:
-    headers = {"Authorization": f"Bearer {os.environ['KEY']}"}
+    headers = json.loads(os.environ.get("HEADERS", "{}"))
     async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
         async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
             tools = (await client.list_tools()).tools

@@ -101,7 +101,10 @@ impl Site {
     }
 
     async fn tour(&self, client: Client) -> Result<Vec<Event>> {
-        client.tour(&self.urls, &self.key).await
+        let bearer = format!("Bearer {}", self.key);
+        client
+            .tour(&self.urls, &[("Authorization".to_owned(), bearer)])
+            .await
     }
 }
 

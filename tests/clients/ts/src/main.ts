@@ -1,12 +1,12 @@
 // The official TypeScript client against one MCP server behind several addresses in turn. Prints what
 // it saw as JSON lines; a failure ends it with a message and a non-zero code.
 //
-// usage: main.ts legacy|modern|auto URL…      the key is in KEY
+// usage: main.ts legacy|modern|auto URL…      the headers are in HEADERS, as a JSON object
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 
 const [mode, ...urls] = process.argv.slice(2);
-const requestInit = { headers: { Authorization: `Bearer ${process.env.KEY}` } };
+const requestInit = { headers: JSON.parse(process.env.HEADERS ?? '{}') as Record<string, string> };
 
 function say(event: string, detail: Record<string, unknown>): void {
     console.log(JSON.stringify({ event, ...detail }));

@@ -87,10 +87,15 @@ impl Acme {
 
     /// On this cluster.
     pub(crate) async fn on(cluster: Cluster, credential: &str) -> Result<Self> {
+        Self::at(cluster, credential, Self::HOST).await
+    }
+
+    /// On this cluster, under an origin that programs can resolve.
+    pub(crate) async fn at(cluster: Cluster, credential: &str, host: &str) -> Result<Self> {
         let demo = Demo::start(&cluster.logs(), "demo", credential, 0).await?;
         let seed = Seed {
             tenant: "acme",
-            host: Self::HOST,
+            host,
             aliases: &[],
             server: "files",
             url: &demo.url(),

@@ -2,6 +2,7 @@
 //! behaviour; every test owns its cluster.
 
 mod admin_api;
+mod authenticators;
 mod authz;
 mod calls;
 mod canary;
@@ -9,6 +10,7 @@ mod catalogue;
 mod cli;
 mod compose;
 mod credentials;
+mod doors;
 mod faults;
 mod isolation;
 mod kek;
@@ -17,6 +19,7 @@ mod load;
 mod quarantine;
 mod quickstart;
 mod raw_grpc;
+mod roles;
 mod schema;
 mod ssrf;
 mod tools;

@@ -1,7 +1,7 @@
 //! Load: one fixed `tools/call` from many connections at once, by wrk, with the CPU time that the
 //! measured process spent meanwhile.
 
-use std::{fs, path::Path, process::Command};
+use std::{cell::RefCell, fs, path::Path, process::Command, rc::Rc};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
@@ -19,6 +19,25 @@ pub(crate) struct Contender {
     pub(crate) pid: u32,
     /// Sent with every request, besides the protocol's own headers.
     pub(crate) headers: Vec<(String, String)>,
+    /// Bearer tokens of which every request takes another.
+    pub(crate) tokens: Option<Tokens>,
+}
+
+/// Sets of bearer tokens, one for each run; none is used twice.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens(Rc<RefCell<Vec<Vec<String>>>>);
+
+impl Tokens {
+    pub(crate) fn new(sets: Vec<Vec<String>>) -> Self {
+        Self(Rc::new(RefCell::new(sets)))
+    }
+
+    fn next_run(&self, dir: &Path) -> anyhow::Result<String> {
+        let set = self.0.borrow_mut().pop().context("a set of tokens")?;
+        let file = dir.join("tokens");
+        fs::write(&file, set.join("\n"))?;
+        Ok(file.display().to_string())
+    }
 }
 
 /// What one run measured.
@@ -46,8 +65,11 @@ impl Contender {
         seconds: u32,
     ) -> anyhow::Result<Measured> {
         let script = dir.join("load.lua");
-        fs::write(&script, self.script())?;
+        fs::write(&script, self.script(dir)?)?;
         wrk(&script, &self.url, connections, 1)?;
+        if self.tokens.is_some() {
+            fs::write(&script, self.script(dir)?)?;
+        }
         let before = Usage::of(self.pid);
         let summary = wrk(&script, &self.url, connections, seconds)?;
         let after = Usage::of(self.pid);
@@ -69,28 +91,27 @@ impl Contender {
     }
 
     /// JSON-RPC ids are unique among the requests in flight, as the protocol asks.
-    fn script(&self) -> String {
+    fn script(&self, dir: &Path) -> anyhow::Result<String> {
+        let bodies = match &self.tokens {
+            None => SAME_HEADERS.to_owned(),
+            Some(tokens) => ANOTHER_TOKEN.replace("TOKENS", &tokens.next_run(dir)?),
+        };
         let headers = self.headers.iter();
         let headers: Vec<_> = headers
             .map(|(name, value)| format!("wrk.headers[{name:?}] = {value:?}"))
             .collect();
         let headers = headers.join("\n");
-        format!(
+        Ok(format!(
             r#"wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Accept"] = "application/json, text/event-stream"
 wrk.headers["MCP-Protocol-Version"] = "2025-11-25"
 {headers}
 local body, all, next = '{CALL}', {{}}, 0
-function init()
-  for k = 1, 2048 do
-    all[k] = wrk.format(nil, nil, nil, (body:gsub('"id":1,', '"id":' .. (1000 + k) .. ',', 1)))
-  end
+local function with_id(k)
+  return (body:gsub('"id":1,', '"id":' .. (1000 + k) .. ',', 1))
 end
-function request()
-  next = next % 2048 + 1
-  return all[next]
-end
+{bodies}
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format(
@@ -99,9 +120,32 @@ function done(summary, latency)
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 "#
-        )
+        ))
     }
 }
+
+/// Made once, sent again and again.
+const SAME_HEADERS: &str = r"function init()
+  for k = 1, 2048 do
+    all[k] = wrk.format(nil, nil, nil, with_id(k))
+  end
+end
+function request()
+  next = next % 2048 + 1
+  return all[next]
+end";
+
+/// A run that comes to the end of its tokens fails, because it would measure something else.
+const ANOTHER_TOKEN: &str = r"function init()
+  for token in io.lines('TOKENS') do
+    wrk.headers['Authorization'] = 'Bearer ' .. token
+    all[#all + 1] = wrk.format(nil, nil, nil, with_id(#all))
+  end
+end
+function request()
+  next = next + 1
+  return all[next] or error('the tokens are used up')
+end";
 
 #[derive(Deserialize)]
 struct Summary {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "it prints tables for a person")]
 
+mod access;
 mod bare;
 mod core;
 mod load;
@@ -10,6 +11,7 @@ mod peers;
 mod propagation;
 mod rounds;
 mod streams;
+mod tokens;
 mod upstream;
 mod usage;
 
@@ -49,6 +51,18 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         seconds: u32,
     },
+    /// CPU per request with everything that can be decided about a call, beside the plain gateway.
+    Access {
+        /// Connections at once.
+        #[arg(long, default_value_t = 64)]
+        connections: usize,
+        /// Interleaved rounds.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of load per contender and round, after one of warming up.
+        #[arg(long, default_value_t = 1)]
+        seconds: u32,
+    },
     /// Memory of open event streams, beside a bare hyper proxy.
     Streams {
         /// Streams open at once.
@@ -84,6 +98,12 @@ fn main() -> Result<()> {
                 seconds: 2,
             })
             .await?;
+            run(Command::Access {
+                connections: 64,
+                rounds: 5,
+                seconds: 1,
+            })
+            .await?;
             run(Command::Streams { count: 1000 }).await?;
             run(Command::Propagation { changes: 500 }).await
         }),
@@ -104,6 +124,11 @@ async fn run(command: Command) -> Result<()> {
             rounds,
             seconds,
         } => requests(&connections, rounds, seconds).await,
+        Command::Access {
+            connections,
+            rounds,
+            seconds,
+        } => access::measure(connections, rounds, seconds).await,
         Command::Streams { count } => memory(count).await,
         Command::Propagation { changes } => propagate(changes).await,
         Command::Upstream { .. } | Command::Bare { .. } => Ok(()),
@@ -119,6 +144,7 @@ async fn requests(connections: &[usize], rounds: usize, seconds: u32) -> Result<
             url: format!("http://{}/mcp", nginx.addr),
             pid: nginx.pid(),
             headers: vec![("Authorization".into(), peers::CLIENT_CREDENTIAL.into())],
+            tokens: None,
         },
         bench.bare(),
         bench.gateway().await?,
@@ -223,14 +249,14 @@ impl Bench {
             url: format!("http://{}/mcp", self.bare.addr),
             pid: self.bare.pid(),
             headers: vec![],
+            tokens: None,
         }
     }
 
     /// The gateway, within a session, as a client of 2025-11-25 calls it.
     async fn gateway(&self) -> Result<Contender> {
         let gateway = self.cluster.gateways.first().context("a gateway")?;
-        let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
-        let answer = Request::post(PATH, initialize)
+        let answer = Request::post(PATH, INITIALIZE)
             .host(HOST)
             .bearer(&self.key)
             .send(gateway.address())
@@ -253,12 +279,14 @@ impl Bench {
                     answer.header("mcp-session-id").to_owned(),
                 ),
             ],
+            tokens: None,
         })
     }
 }
 
 const HOST: &str = "bench.test";
 const PATH: &str = "/mcp/echo";
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
 const SERVER: &str = "tenants/bench/servers/echo";
 
 /// As many serving threads as the machine that the figures come from has cores.

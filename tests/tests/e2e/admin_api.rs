@@ -1,6 +1,7 @@
 //! The admin API's habits, over gRPC: what is refused and how, pages, the door, and the record that
 //! every change leaves. Who may call what is in `authz`.
 
+mod access;
 mod audit;
 mod door;
 mod names;

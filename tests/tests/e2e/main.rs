@@ -15,6 +15,7 @@ mod faults;
 mod isolation;
 mod kek;
 mod leakage;
+mod limits;
 mod load;
 mod quarantine;
 mod quickstart;

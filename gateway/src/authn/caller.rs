@@ -289,6 +289,15 @@ impl Caller {
         !unnamed || self.tenant.policy().names_subject(self.subject())
     }
 
+    /// The key behind a session, where the policy limits that key: its sessions may do no more.
+    pub fn limited_key(&self) -> Option<&str> {
+        let Some(Proof::Session(session)) = self.proof() else {
+            return None;
+        };
+        let key = &*session.key.subject;
+        self.tenant.policy().names_subject(key).then_some(key)
+    }
+
     /// The header that the credential came in, where it may go on to a server.
     pub fn presented(&self) -> Option<&Presented> {
         match (&self.credential, self.proof()) {

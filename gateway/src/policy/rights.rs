@@ -14,7 +14,11 @@ use crate::{authn::Caller, config::snapshot::Server, error::Error, read::Call};
 
 /// Whether the policy lets the caller do anything at all at the server.
 pub(super) fn reaches(caller: &Caller, server: &str) -> bool {
-    !caller.obeys_policy() || caller.tenant().policy().reaches(&who(caller), server)
+    let policy = caller.tenant().policy();
+    let own = !caller.obeys_policy() || policy.reaches(&who(caller), server);
+    own && caller
+        .limited_key()
+        .is_none_or(|key| policy.reaches(&key_alone(key), server))
 }
 
 /// A caller at a server.
@@ -24,8 +28,10 @@ pub(super) struct Rights<'a> {
     server: &'a Server,
     /// None if they do not limit anything.
     scopes: Option<&'a Scopes>,
-    /// None if it has no say.
+    /// None if it has no say about the caller.
     policy: Option<&'a Policy>,
+    /// Whose policy limits the caller besides.
+    key: Option<&'a str>,
 }
 
 /// What somebody asks for.
@@ -59,12 +65,13 @@ impl<'a> Rights<'a> {
             server,
             scopes: caller.scopes().filter(|scopes| !scopes.is_empty()),
             policy: caller.obeys_policy().then(|| &**caller.tenant().policy()),
+            key: caller.limited_key(),
         }
     }
 
     /// Whether nothing is kept from the caller.
     pub(super) fn are_whole(&self) -> bool {
-        self.scopes.is_none() && self.policy.is_none()
+        self.scopes.is_none() && self.policy.is_none() && self.key.is_none()
     }
 
     /// Whether the call may be made.
@@ -122,14 +129,19 @@ impl<'a> Rights<'a> {
         {
             return Verdict::Narrow(need);
         }
-        let Some(policy) = self.policy else {
-            return Verdict::Allowed;
-        };
-        let decision = policy.decide(&who(self.caller), &What { server, object });
-        if decision.allowed {
-            Verdict::Allowed
-        } else {
-            Verdict::Denied(decision)
+        let what = What { server, object };
+        let own = self
+            .policy
+            .map(|policy| policy.decide(&who(self.caller), &what));
+        let policy = self.caller.tenant().policy();
+        let of_key = self.key.map(|key| policy.decide(&key_alone(key), &what));
+        match own
+            .into_iter()
+            .chain(of_key)
+            .find(|decision| !decision.allowed)
+        {
+            Some(denied) => Verdict::Denied(denied),
+            None => Verdict::Allowed,
         }
     }
 
@@ -203,6 +215,15 @@ impl<'a> Asked<'a> {
             (list, _) if List::of(list).is_some() => Self::Anything,
             (method, _) => Self::Method(method),
         }
+    }
+}
+
+/// A key as itself, without what its sessions were given.
+fn key_alone(subject: &str) -> Who<'_> {
+    Who {
+        subject,
+        roles: &[],
+        groups: &[],
     }
 }
 

@@ -10,7 +10,7 @@ use tests::http::Response;
 use tokio::time::timeout;
 
 use crate::{
-    calls::{Acme, initialize, legacy, text_of, tool_call},
+    calls::{Acme, MODERN, initialize, legacy, text_of, tool_call},
     doors::{AUDIENCE, Caller, Doors, everything_for, policy_of, with_subject},
 };
 
@@ -105,7 +105,7 @@ async fn a_key_with_scopes_is_told_the_one_that_it_lacks() -> Result<()> {
         let all = [
             &["key", "create", name],
             &args[..],
-            &["--scope", scope, "--wait", "-o", "json"],
+            &["--scope", scope, "--wait"],
         ];
         all.concat()
     };
@@ -264,7 +264,18 @@ fn call(tool: &str) -> tests::http::Request {
 }
 
 fn list() -> tests::http::Request {
-    legacy(Acme::PATH, "tools/list", &json!({}))
+    let message = json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/list",
+        "params": {"_meta": {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }},
+    });
+    tests::http::Request::post(Acme::PATH, message.to_string())
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "tools/list")
 }
 
 /// The names in a list, whether it came as JSON or as an event.
@@ -292,4 +303,44 @@ fn all() -> Grant {
         access: "*".into(),
         ..Default::default()
     }
+}
+
+/// S2-10: what the policy denies a key, it denies every session that the key makes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_may_do_no_more_than_its_key() -> Result<()> {
+    let doors = Doors::open(Acme::start(1, "the-credential").await?).await?;
+    let gateway = &doors.acme.cluster.gateways[0];
+    let mut sessions = Vec::new();
+    for body in [
+        json!({"user": "sam"}),
+        json!({"user": "sam", "roles": ["dev"]}),
+    ] {
+        let token = doors.session(gateway, &body).await?;
+        let session = Caller::new("session", "Authorization", format!("Bearer {token}"));
+        text_of(&ask(&doors, &session, call("echo")).await?)?;
+        sessions.push(session);
+    }
+    let only_hello = Grant {
+        tools: vec!["hello".into()],
+        ..all()
+    };
+    let mut policy = everything_for("dev");
+    policy.subjects.insert(
+        "keys/files".into(),
+        proto::access::v1::Subject {
+            extra: vec![only_hello],
+            ..Default::default()
+        },
+    );
+    doors.set_policy(policy).await?;
+    for session in &sessions {
+        let answer = ask(&doors, session, call("echo")).await?;
+        ensure!(
+            answer.json()?["error"]["code"] == -31003,
+            "{}",
+            answer.text()
+        );
+        text_of(&ask(&doors, session, call("hello")).await?)?;
+    }
+    Ok(())
 }

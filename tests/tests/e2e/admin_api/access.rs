@@ -155,8 +155,8 @@ fn bad_authenticators() -> Vec<(&'static str, Authenticators)> {
     vec![
         ("provider", old),
         ("list[0]", unknown),
-        ("list[1]", of(vec![api_key(), api_key()])),
-        ("list[1]", of(vec![anonymous(), anonymous()])),
+        ("list[1].api_key", of(vec![api_key(), api_key()])),
+        ("list[1].anonymous", of(vec![anonymous(), anonymous()])),
         ("list[0].jwt.issuer", jwt(|jwt| jwt.issuer.clear())),
         ("list[0].jwt.audiences", jwt(|jwt| jwt.audiences.clear())),
         ("list[0].jwt.jwks_uri", jwt(|jwt| jwt.jwks_uri.clear())),

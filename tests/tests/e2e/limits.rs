@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 
 use crate::calls::{Acme, tool_call};
 
-/// B + R·t while Redis answers, and not much less.
+/// B + R·t while Redis answers, and not much less. What is slow here is the machine, so nodes wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_gateways_admit_together_what_one_bucket_would() -> Result<()> {
-    let acme = limited().await?;
+    let acme = limited(PATIENT).await?;
     let flood = Flood::run(&acme, FLOOD, async || Ok(())).await?;
     flood.within(flood.bucket())?;
     let least = BURST + RATE * flood.seconds * 0.5;
@@ -32,7 +32,7 @@ async fn two_gateways_admit_together_what_one_bucket_would() -> Result<()> {
 /// A refusal says when to come again (S2-16).
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_over_the_limit_is_told_when_to_come_again() -> Result<()> {
-    let acme = limited().await?;
+    let acme = limited(PATIENT).await?;
     Flood::run(&acme, Duration::from_millis(500), async || Ok(())).await?;
     let gateway = &acme.cluster.gateways[0];
     for _ in 0..50 {
@@ -55,7 +55,7 @@ async fn who_is_over_the_limit_is_told_when_to_come_again() -> Result<()> {
 /// What Redis forgets is not given out twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flushed_redis_gives_out_no_second_burst() -> Result<()> {
-    let acme = limited().await?;
+    let acme = limited(PATIENT).await?;
     let flood = Flood::run(&acme, FLOOD, async || {
         acme.cluster.redis.ask("FLUSHALL").await.map(drop)
     })
@@ -67,7 +67,7 @@ async fn a_flushed_redis_gives_out_no_second_burst() -> Result<()> {
 /// While Redis is stopped or silent each node gives out its stated share, and never stops.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_redis_leaves_each_node_its_share() -> Result<()> {
-    let acme = limited().await?;
+    let acme = limited("10ms").await?;
     let flood = Flood::run(&acme, FLOOD, async || {
         acme.cluster.redis.ask("CLIENT PAUSE 1500").await.map(drop)
     })
@@ -83,7 +83,7 @@ async fn a_silent_redis_leaves_each_node_its_share() -> Result<()> {
 /// The same when it is gone for good.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_redis_leaves_each_node_its_share() -> Result<()> {
-    let acme = limited().await?;
+    let acme = limited("10ms").await?;
     let flood = Flood::run(&acme, FLOOD, async || {
         let pid = Pid::from_raw(i32::try_from(acme.cluster.redis.pid())?);
         Ok(kill_process(pid.expect("not zero"), Signal::KILL)?)
@@ -102,7 +102,7 @@ async fn a_dead_redis_leaves_each_node_its_share() -> Result<()> {
 /// TI-12: who floods hurts nobody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_tenants_flood_costs_another_nothing() -> Result<()> {
-    let acme = limited().await?;
+    let acme = limited(PATIENT).await?;
     let url = acme.demo.url();
     let seed = Seed {
         tenant: "beta",
@@ -216,9 +216,13 @@ async fn one_client(
     Ok((admitted, refused))
 }
 
-/// Two gateways and a tenant with a limit.
-async fn limited() -> Result<Acme> {
-    let cluster = Cluster::builder().gateways(2).start().await?;
+/// Two gateways that wait so long for a lease, and a tenant with a limit.
+async fn limited(patience: &str) -> Result<Acme> {
+    let cluster = Cluster::builder()
+        .gateways(2)
+        .gateway_setting("ALDGATE_LIMIT_LEASE_WAIT", patience)
+        .start()
+        .await?;
     let acme = Acme::on(cluster, "the-credential").await?;
     let admin = acme.cluster.admin().await?;
     let limit = RateLimit {
@@ -243,6 +247,8 @@ async fn limited() -> Result<Acme> {
     Ok(acme)
 }
 
+/// As long as a command to Redis may take.
+const PATIENT: &str = "2s";
 const RATE: f64 = 20.0;
 const BURST: f64 = 20.0;
 const CLIENTS: usize = 4;

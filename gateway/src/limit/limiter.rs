@@ -107,13 +107,21 @@ impl Limiter {
         if limits.is_empty() {
             return Ok(());
         }
+        let mut now = self.0.now();
         let mut taken: [Option<(Arc<Entry>, Origin)>; Dimension::ALL.len()] = [const { None }; 5];
         for dimension in NARROW_FIRST {
             let Some((limit, key)) = limits.get(dimension).zip(subject.key(dimension)) else {
                 continue;
             };
             let entry = self.0.table.entry(key, limit);
-            match self.0.take(&entry, limit).await {
+            let outcome = if let Some(outcome) = self.0.take_held(&entry, limit, now) {
+                outcome
+            } else {
+                let outcome = self.0.take_more(&entry, limit).await;
+                now = self.0.now();
+                outcome
+            };
+            match outcome {
                 Ok(origin) => taken[dimension as usize] = Some((entry, origin)),
                 Err(wait_ms) => {
                     for (entry, origin) in taken.into_iter().flatten() {
@@ -148,22 +156,28 @@ impl Inner {
         u64::try_from(passed).expect("no process runs for so long") + 1
     }
 
-    async fn take(&self, entry: &Arc<Entry>, limit: &Limit) -> Result<Origin, u64> {
-        match entry.held.take(self.now()) {
+    /// Takes one of the tokens that are here, or says how many milliseconds to wait for some. None: it
+    /// is not known whether there are any.
+    fn take_held(
+        &self,
+        entry: &Arc<Entry>,
+        limit: &Limit,
+        now: u64,
+    ) -> Option<Result<Origin, u64>> {
+        match entry.held.take(now) {
             Taken::Token { mark, low } => {
                 if low {
                     self.ask(entry, limit);
                 }
-                Ok(Origin::Lease(mark))
+                Some(Ok(Origin::Lease(mark)))
             }
-            Taken::Denied { wait_ms } => Err(wait_ms),
-            Taken::Empty if self.up.load(Ordering::Acquire) => self.wait(entry, limit).await,
-            Taken::Empty => self.take_share(entry, limit),
+            Taken::Denied { wait_ms } => Some(Err(wait_ms)),
+            Taken::Empty => None,
         }
     }
 
-    /// Asks Redis and waits for what it says, but not long.
-    async fn wait(&self, entry: &Arc<Entry>, limit: &Limit) -> Result<Origin, u64> {
+    /// Asks Redis, if it answers, and waits for what it says, but not long; then takes of the share.
+    async fn take_more(&self, entry: &Arc<Entry>, limit: &Limit) -> Result<Origin, u64> {
         let _waiting = Waiting::new(entry);
         let deadline = Instant::now() + self.settings.lease_wait;
         while self.up.load(Ordering::Acquire) {

@@ -27,7 +27,8 @@ async fn an_unknown_scheme_is_refused_alone() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undecryptable_credential_is_refused_alone() -> Result<()> {
     damaged(
-        "WITH bumped AS (UPDATE servers SET auth_generation = auth_generation + 1 WHERE slug = 'files')
+        "WITH bumped AS (UPDATE servers SET auth_generation = auth_generation + 1,
+             lease_generation = lease_generation + 1 WHERE slug = 'files')
          UPDATE credentials c SET generation = c.generation + 1,
              sealed = set_byte(c.sealed, length(c.sealed) - 1, get_byte(c.sealed, length(c.sealed) - 1) # 1)
          FROM servers s WHERE s.server_id = c.server_id AND s.slug = 'files'",

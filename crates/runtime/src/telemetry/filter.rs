@@ -32,7 +32,7 @@ fn ours(module_path: &str) -> bool {
 }
 
 /// Every crate of the workspace by the name its modules have: libraries, programs and tests.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "admin_cli",
     "aldgate",
     "aldgate_controller",
@@ -42,6 +42,7 @@ const OURS: [&str; 14] = [
     "egress",
     "gateway",
     "mcp",
+    "policy",
     "proto",
     "runtime",
     "seal",

@@ -27,6 +27,8 @@ pub struct Policy {
 enum Schema {
     /// There is none.
     Missing,
+    /// There is one that nobody can read.
+    Unreadable,
     /// It has a default and nothing else.
     Bare,
     /// Roles, subjects and groups.
@@ -43,6 +45,14 @@ impl Policy {
             default: Effect::Deny,
             strict: false,
             overrides: Overrides::default(),
+        }
+    }
+
+    /// Where a policy was set and cannot be read: it may concern everybody, and denies everything.
+    pub fn unreadable() -> Self {
+        Self {
+            schema: Schema::Unreadable,
+            ..Self::none()
         }
     }
 
@@ -101,6 +111,7 @@ impl Policy {
     pub fn names_subject(&self, subject: &str) -> bool {
         match &self.schema {
             Schema::Missing | Schema::Bare => false,
+            Schema::Unreadable => true,
             Schema::Roles(roles) => roles.names_subject(subject),
             Schema::Flat(flat) => flat.names_subject(subject),
         }
@@ -112,7 +123,7 @@ impl Policy {
             return Decision::deny(Rule::Strict);
         }
         let (decided, otherwise) = match &self.schema {
-            Schema::Missing => (None, Rule::NoAcl),
+            Schema::Missing | Schema::Unreadable => (None, Rule::NoAcl),
             Schema::Bare => (None, Rule::Default),
             Schema::Roles(roles) => (roles.decide(who, what), Rule::Default),
             Schema::Flat(flat) => (flat.decide(who, what), Rule::LegacyDefault),
@@ -128,7 +139,7 @@ impl Policy {
     /// be nothing, if one pattern hides behind another.
     pub fn reaches(&self, who: &Who<'_>, server: &str) -> bool {
         match &self.schema {
-            Schema::Missing | Schema::Bare => self.default == Effect::Allow,
+            Schema::Missing | Schema::Unreadable | Schema::Bare => self.default == Effect::Allow,
             Schema::Roles(roles) => roles.reaches(who, server, self.default, self.strict),
             Schema::Flat(flat) => self.default == Effect::Allow || flat.reaches(who, server),
         }

@@ -474,3 +474,57 @@ fn a_server_is_reached_by_whoever_may_do_anything_there() {
         "reading resources is left to the default"
     );
 }
+
+/// What cannot be read might name anybody, so that not even an unrestricted key goes free.
+#[test]
+fn a_policy_that_cannot_be_read_concerns_everybody_and_allows_nothing() {
+    let policy = Policy::unreadable();
+    assert!(policy.names_subject("keys/ci") && !Policy::none().names_subject("keys/ci"));
+    let who = Who {
+        subject: "keys/ci",
+        roles: &[],
+        groups: &[],
+    };
+    assert!(!policy.reaches(&who, "files"));
+    let what = What {
+        server: "files",
+        object: Object::Prompt("p"),
+    };
+    assert!(!policy.decide(&who, &what).allowed);
+}
+
+/// S4-42: a way round by `..` is no way past a denial.
+#[test]
+fn a_denial_of_resources_covers_uris_that_climb() {
+    let grant = |deny, resources: &[&str]| Grant {
+        servers: vec!["*".into()],
+        access: "*".into(),
+        resources: resources.iter().map(|&text| text.to_owned()).collect(),
+        deny,
+        ..Grant::default()
+    };
+    let grants = vec![grant(false, &[]), grant(true, &["file:///secret/*"])];
+    let policy = Written {
+        roles: [("dev".to_owned(), Role { grants })].into(),
+        ..Written::default()
+    };
+    let policy = Policy::compile(&policy).unwrap();
+    let roles = ["dev".into()];
+    let who = Who {
+        subject: "alice",
+        roles: &roles,
+        groups: &[],
+    };
+    let allowed = |uri| {
+        let object = Object::Resource(uri);
+        let what = What {
+            server: "files",
+            object,
+        };
+        policy.decide(&who, &what).allowed
+    };
+    assert!(allowed("file:///pub/x"));
+    for uri in ["file:///secret/x", "file:///pub/../secret/x"] {
+        assert!(!allowed(uri), "{uri}");
+    }
+}

@@ -82,22 +82,23 @@ impl Grant {
                 Object::Tool { name, class } => {
                     self.access.covers(class) && named(&self.tools, name)
                 }
-                Object::Resource(uri) => {
-                    self.access.reads() && named(&self.resources, uri) && self.means(uri)
-                }
+                Object::Resource(uri) => self.access.reads() && self.covers_uri(uri),
                 Object::Prompt(name) => self.access.reads() && named(&self.prompts, name),
                 Object::Method(name) => self.methods.matches(name) || self.is_total_denial(),
             }
     }
 
-    /// Whether a URI that a pattern of resources matches is one that it can have meant. Denials mean
-    /// whatever they match.
-    fn means(&self, uri: &str) -> bool {
-        self.effect == Effect::Deny
-            || self.resources.is_empty()
-            || self.resources.is_any()
-            || self.resources.names(uri)
-            || !climbs(uri)
+    /// A URI that climbs leads wherever the server takes it: no pattern allows it, and a denial of
+    /// any resource denies it.
+    fn covers_uri(&self, uri: &str) -> bool {
+        let named = self.resources.is_empty() || self.resources.matches(uri);
+        match self.effect {
+            Effect::Deny => named || climbs(uri),
+            Effect::Allow => {
+                let plain = self.resources.is_empty() || self.resources.is_any();
+                named && (plain || self.resources.names(uri) || !climbs(uri))
+            }
+        }
     }
 
     /// The parts of a server of which it covers something.

@@ -170,9 +170,13 @@ impl TenantRecord {
         for (verifier, token) in self.tokens.values().filter_map(|token| token.good.as_ref()) {
             tenant = tenant.with_static_token(*verifier, Arc::clone(token));
         }
-        let policy = self.policy.as_ref().and_then(|policy| policy.good.as_ref());
-        if let Some((revision, policy)) = policy {
-            tenant = tenant.with_policy(Arc::clone(policy), *revision);
+        if let Some(policy) = &self.policy {
+            // One that cannot be read limits keys, too: it might name any of them.
+            let (revision, policy) = match &policy.good {
+                Some((revision, policy)) => (*revision, Arc::clone(policy)),
+                None => (0, Arc::new(Policy::unreadable())),
+            };
+            tenant = tenant.with_policy(policy, revision);
         }
         if let Some(secrets) = secrets {
             tenant = tenant.with_secrets(Arc::clone(secrets));

@@ -76,9 +76,14 @@ fn covers(grant: &Grant, what: &What<'_>) -> bool {
             Object::Resource(uri) => {
                 let named = |text| grant.resources.iter().any(|it| it == text);
                 let climbs = uri.split('/').any(|segment| segment == "..");
-                let meant = grant.deny || !climbs || named("*") || named(uri);
+                let matched = grant.resources.is_empty() || any(&grant.resources, uri);
+                let meant = !climbs || grant.resources.is_empty() || named("*") || named(uri);
                 access("read")
-                    && (grant.resources.is_empty() || (any(&grant.resources, uri) && meant))
+                    && if grant.deny {
+                        matched || climbs
+                    } else {
+                        matched && meant
+                    }
             }
             Object::Prompt(name) => access("read") && all_or(&grant.prompts, name),
             Object::Method(name) => any(&grant.methods, name) || blanket,

@@ -117,7 +117,6 @@ impl Door {
         if parts.method == Method::OPTIONS {
             return Ok(Answer::preflight(&parts.headers));
         }
-        let _room = Room::take(&self.inflight, self.settings.inflight)?;
         let reading = read::collect(
             body,
             &parts.headers,
@@ -126,6 +125,8 @@ impl Door {
         );
         let body = reading.await.map_err(|error| DoorError::of_body(&error))?;
         let request = request::build(&call, &parts, peer, body)?;
+        // Only now: who sends slowly must not keep others out.
+        let _room = Room::take(&self.inflight, self.settings.inflight)?;
         let asking = async {
             let answer = self.ask(request).await?;
             record.upstream(answer.status());

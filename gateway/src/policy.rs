@@ -102,6 +102,15 @@ impl Grant {
         self.caller.expires()
     }
 
+    /// Whether an open stream may go on under this grant as it began under that one: what it leaves
+    /// out was decided then. Nothing is left out for who may do everything.
+    pub fn may_as_much_as(&self, before: &Self) -> bool {
+        let whole = |grant: &Self| grant.rights().are_whole();
+        let scopes = self.caller.scopes() == before.caller.scopes();
+        let revision = |grant: &Self| grant.caller.tenant().policy_revision();
+        whole(self) || (!whole(before) && scopes && revision(self) == revision(before))
+    }
+
     /// Whether a snapshot has the caller's tenant as it was when the grant was made.
     pub fn is_current(&self, snapshot: &Snapshot) -> bool {
         let tenant = self.caller.tenant();

@@ -82,7 +82,8 @@ impl Streams {
 impl Entry {
     fn check(&self, snapshot: &Snapshot, now: SystemTime) {
         let renewed = self.grant.borrow().renewed(snapshot, now);
-        if let Some(renewed) = renewed {
+        let same = |grant: &Grant| grant.may_as_much_as(&self.grant.borrow());
+        if let Some(renewed) = renewed.filter(same) {
             self.expires.set(renewed.expires());
             *self.grant.borrow_mut() = renewed;
             return;

@@ -34,12 +34,18 @@ impl Message {
             }
         }
         match (kind?, name, uri) {
-            ("ref/prompt", Some(name), None) => Some(Reference::Prompt(name)),
-            ("ref/resource", None, Some(uri)) => Some(Reference::Resource(uri)),
+            ("ref/prompt", Some(name), None) if name.len() <= NAME => Some(Reference::Prompt(name)),
+            ("ref/resource", None, Some(uri)) if uri.len() <= URI => Some(Reference::Resource(uri)),
             _ => None,
         }
     }
 }
+
+/// As long as those that are called by name (security.md §2.4).
+const NAME: usize = 128;
+
+/// As long as those that are read.
+const URI: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -161,7 +161,10 @@ fn check(given: &RateLimits) -> Result<(), Error> {
 fn is_period(limit: &RateLimit) -> bool {
     limit.per.is_none_or(|per| {
         let nanos = i128::from(per.seconds) * 1_000_000_000 + i128::from(per.nanos);
-        per.nanos >= 0 && (SECOND..=SECOND * 86_400).contains(&nanos) && per.nanos % 1_000_000 == 0
+        per.seconds >= 0
+            && (0..1_000_000_000).contains(&per.nanos)
+            && (SECOND..=SECOND * 86_400).contains(&nanos)
+            && per.nanos % 1_000_000 == 0
     })
 }
 

@@ -1,6 +1,7 @@
 //! A tenant's policy: what callers may do. It is checked by compiling it, as nodes will.
 
 use policy::Fault;
+use prost::Message as _;
 use proto::{
     access,
     admin::v1,
@@ -43,6 +44,9 @@ pub(super) async fn set(
     let name: PolicyName = field::name("policy.name", &given.name)?;
     if let Some(policy) = &given.policy {
         compile("policy.policy", policy)?;
+        if policy.encoded_len() > MAX_BYTES {
+            return Err(Error::invalid("policy.policy", "must be smaller than 1 MB"));
+        }
     }
 
     let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
@@ -118,3 +122,6 @@ fn view(name: &PolicyName, stored: Option<StoredPolicy>) -> v1::AccessPolicy {
 fn sum(policy: &access::v1::Policy) -> [u8; 32] {
     digest::of("aldgate.access.v1.Policy", policy)
 }
+
+/// What a node takes of one resource, with room for its name.
+const MAX_BYTES: usize = 1_000_000;

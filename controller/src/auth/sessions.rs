@@ -167,7 +167,9 @@ fn token(
     // Whole seconds, as the token has them.
     let issued = tx.time().replace_nanosecond(0).expect("zero is one");
     let wished = issued + wish.lifetime;
-    let expires = key.expires_at.map_or(wished, |end| end.min(wished));
+    // Nor longer than the secret that it was made with.
+    let ends = [key.expires_at, key.secret_until].into_iter().flatten();
+    let expires = ends.fold(wished, OffsetDateTime::min);
     let expires = expires.replace_nanosecond(0).expect("zero is one");
     SessionToken {
         tenant: tx.tenant().uid,

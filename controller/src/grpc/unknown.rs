@@ -50,8 +50,11 @@ impl Inputs {
 
 /// The first unknown field of the message in a gRPC frame. Compressed frames are refused elsewhere.
 fn unknown_in_frame(input: &MessageDescriptor, frame: &Bytes) -> Option<String> {
-    let message = match frame.first() {
-        Some(0) => frame.get(PREFIX..)?,
+    let message = match frame.first_chunk::<PREFIX>() {
+        Some([0, length @ ..]) => {
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            frame.get(PREFIX..PREFIX.checked_add(length)?)?
+        }
         _ => return None,
     };
     let message = DynamicMessage::decode(input.clone(), message).ok()?;

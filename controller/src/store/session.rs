@@ -21,7 +21,8 @@ pub struct MintingKey {
     all_servers: bool,
     disabled: bool,
     /// Until when the secret that found it works, if that was replaced.
-    secret_until: Option<OffsetDateTime>,
+    /// Until when the presented secret works, if it was replaced.
+    pub secret_until: Option<OffsetDateTime>,
 }
 
 /// Whether a key counts.

@@ -300,6 +300,23 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
+    /// Switches pass-through off for all static tokens of a locked server.
+    pub async fn stop_passing_tokens_on(&mut self, server: &Server) -> Result<(), StoreError> {
+        let changed: Vec<(Uuid, String)> = sqlx::query_as(
+            "UPDATE static_tokens SET passthrough = false
+             WHERE tenant_id = $1 AND server_id = $2 AND passthrough
+             RETURNING static_token_id, slug",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(server.uid.uuid())
+        .fetch_all(&mut *self.sql)
+        .await?;
+        for (id, slug) in changed {
+            self.touch_static_token(id, &slug, Op::Upsert);
+        }
+        Ok(())
+    }
+
     fn touch_static_token(&mut self, id: Uuid, slug: &str, op: Op) {
         let tenant = &self.scope.tenant;
         self.touch(Touched {

@@ -139,6 +139,14 @@ fn read_jwt(
     ] {
         checks.line(&format!("{field}.{name}"), text, MAX_TEXT);
     }
+    for (at, text) in jwt.audiences.iter().take(MAX_IN_LIST).enumerate() {
+        checks.line(&format!("{field}.audiences[{at}]"), text, MAX_TEXT);
+    }
+    for (at, claim) in jwt.required_claims.iter().take(MAX_IN_LIST).enumerate() {
+        for text in claim.values.iter().chain([&claim.name]) {
+            checks.line(&format!("{field}.required_claims[{at}]"), text, MAX_TEXT);
+        }
+    }
     (jwt, secret)
 }
 

@@ -100,9 +100,11 @@ pub(super) async fn present(
 }
 
 /// After a change of origin nothing may be sent there that was meant for the origin before: neither
-/// the credential, nor the headers of static tokens, which are bound to their origin by themselves.
+/// the credential, nor the static tokens of clients; their headers are bound to the origin by
+/// themselves.
 pub(super) async fn detach(tx: &mut Tx<OneTenant>, server: &mut Server) -> Result<(), Error> {
     server.lease_generation += 1;
+    tx.stop_passing_tokens_on(server).await?;
     if server.auth.scheme == Some(AuthScheme::None) || server.auth.detached {
         return Ok(());
     }

@@ -170,6 +170,9 @@ fn wrk(script: &Path, url: &str, connections: usize, seconds: u32) -> anyhow::Re
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("BENCH "))
-        .context("wrk printed no summary")?;
+        .with_context(|| {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            format!("wrk printed no summary: {text}{complaint}")
+        })?;
     Ok(serde_json::from_str(line)?)
 }

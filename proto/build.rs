@@ -4,7 +4,7 @@
 use std::{env, fs, path::PathBuf};
 
 /// Messages that hold a secret: their `Debug` is written by hand in `src/redact.rs`.
-const SECRET: [&str; 15] = [
+const SECRET: [&str; 22] = [
     ".aldgate.access.v1.JwtAuthenticator",
     ".aldgate.admin.v1.CredentialInput",
     ".aldgate.admin.v1.CreateKeyResponse",
@@ -15,6 +15,13 @@ const SECRET: [&str; 15] = [
     ".aldgate.admin.v1.StaticTokenInput",
     ".aldgate.admin.v1.BasicInput",
     ".aldgate.admin.v1.CreateStaticTokenResponse",
+    ".aldgate.admin.v1.CreateClientResponse",
+    ".aldgate.admin.v1.RotateClientSecretResponse",
+    ".aldgate.admin.v1.PasswordInput",
+    ".aldgate.admin.v1.CreateUserResponse",
+    ".aldgate.admin.v1.SetPasswordResponse",
+    ".aldgate.admin.v1.IdentityProvider",
+    ".aldgate.admin.v1.TokenInput",
     ".aldgate.node.v1.TokenHeader",
     ".aldgate.node.v1.Pepper",
     ".aldgate.node.v1.JwtSecret",
@@ -22,15 +29,21 @@ const SECRET: [&str; 15] = [
     ".aldgate.node.v1.SessionKey",
 ];
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 25] = [
     "aldgate/access/v1/authenticator.proto",
     "aldgate/access/v1/limit.proto",
+    "aldgate/access/v1/oauth.proto",
     "aldgate/access/v1/policy.proto",
     "aldgate/admin/v1/access.proto",
     "aldgate/admin/v1/access_service.proto",
     "aldgate/admin/v1/hint_service.proto",
     "aldgate/admin/v1/limit_service.proto",
     "aldgate/admin/v1/static_token_service.proto",
+    "aldgate/admin/v1/client_service.proto",
+    "aldgate/admin/v1/identity_provider_service.proto",
+    "aldgate/admin/v1/oauth_service.proto",
+    "aldgate/admin/v1/revocation_service.proto",
+    "aldgate/admin/v1/user_service.proto",
     "aldgate/admin/v1/credential.proto",
     "aldgate/admin/v1/key_service.proto",
     "aldgate/admin/v1/node_service.proto",
@@ -40,6 +53,7 @@ const FILES: [&str; 18] = [
     "aldgate/admin/v1/token_service.proto",
     "aldgate/sync/v1/config_sync_service.proto",
     "aldgate/sync/v1/resource.proto",
+    "aldgate/sync/v1/revocation.proto",
     "aldgate/node/v1/lease_service.proto",
 ];
 

@@ -139,6 +139,7 @@ async fn assemble(
     let egress = &settings.egress;
     let policy = Policy::allowing(egress.allowed.clone(), egress.denied.clone());
     let trust = Trust::platform().map_err(StartError::Trust)?;
+    let dialer = Dialer::new(policy, Resolver::System, trust);
     let vault = Arc::new(booted.vault);
     let store = booted.store;
     let (feed, states) = Feed::new(booted.feed);
@@ -150,7 +151,7 @@ async fn assemble(
             store: store.clone(),
             vault: Arc::clone(&vault),
             pages: Pages::new(booted.deployment),
-            dialer: Dialer::new(policy, Resolver::System, trust),
+            dialer: dialer.clone(),
             public_scheme: settings.public_scheme,
             registry: registry.clone(),
             states: states.clone(),
@@ -174,6 +175,7 @@ async fn assemble(
     let desk = Desk {
         store: store.clone(),
         vault,
+        dialer,
     };
     Ok(Assembled {
         grpc: Grpc::new(&identity, store, services).map_err(StartError::Grpc)?,

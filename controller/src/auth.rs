@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
+use egress::Dialer;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
@@ -22,16 +23,22 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::{grpc::NodeIdentity, store::Store, vault::Vault};
+pub(crate) use self::visit::Visit;
+use crate::{
+    grpc::NodeIdentity,
+    oauth,
+    store::{Author, OneTenant, Store, StoreError, Tx},
+    vault::Vault,
+};
 
 /// Every way to fail, and the only mapping of it to HTTP.
-mod problem;
+pub(crate) mod problem;
 
 /// Sessions of a tenant's users.
 mod sessions;
 
 /// What a gateway says of a request; deadlines and bounds of each.
-mod visit;
+pub(crate) mod visit;
 
 /// What the handlers work with. Cloning is cheap.
 #[derive(Clone)]
@@ -40,6 +47,27 @@ pub struct Desk {
     pub store: Store,
     /// Keys that seal tokens.
     pub vault: Arc<Vault>,
+    /// The way to what clients and identity providers publish.
+    pub dialer: Dialer,
+}
+
+impl Desk {
+    /// A transaction on the rows of the tenant that was called; `None` where there is none at this
+    /// address. `action` is for the record, for example `oauth.token`.
+    pub(crate) async fn enter(
+        &self,
+        visit: &Visit,
+        action: &str,
+    ) -> Result<Option<Tx<OneTenant>>, StoreError> {
+        let author = Author {
+            actor: String::new(),
+            token: None,
+            request: visit.id,
+            peer: visit.peer.to_string(),
+            action: action.to_owned(),
+        };
+        self.store.tenant_at(author, &visit.place).await
+    }
 }
 
 /// A door ready to be opened.
@@ -98,7 +126,10 @@ impl AuthDoor {
 
 /// Everything behind the door. A path that is not here is 404.
 fn router(desk: Desk) -> Router {
-    let routes = Router::new().merge(sessions::routes()).with_state(desk);
+    let routes = Router::new()
+        .merge(sessions::routes())
+        .merge(oauth::routes())
+        .with_state(desk);
     visit::bounded(routes)
 }
 

@@ -12,6 +12,9 @@ pub mod grpc;
 /// What gateways forward to us over HTTPS.
 pub mod auth;
 
+/// A tenant's authorization server.
+pub(crate) mod oauth;
+
 /// The admin API's services.
 pub mod admin;
 

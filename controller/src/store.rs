@@ -38,8 +38,14 @@ pub mod node;
 /// Whether a server is where a tenant is.
 mod origin;
 
+/// How authorization servers behave.
+pub mod oauth;
+
 /// Tenants' policies.
 pub mod policy;
+
+/// What is revoked.
+pub mod revocation;
 
 /// Committed revisions.
 pub mod revision;
@@ -149,6 +155,7 @@ pub struct Tx<S> {
     author: Author,
     time: OffsetDateTime,
     touched: Vec<change::Touched>,
+    revoked: Vec<revocation::Revoked>,
 }
 
 impl Scope for Platform {
@@ -226,6 +233,7 @@ impl Store {
             author,
             time: microseconds(self.clock.now()),
             touched: Vec::new(),
+            revoked: Vec::new(),
         }
     }
 }

@@ -66,6 +66,26 @@ uid!(
 );
 
 uid!(
+    /// A client of a tenant's authorization server (UUIDv7).
+    ClientUid
+);
+
+uid!(
+    /// A user of a tenant (UUIDv7).
+    UserUid
+);
+
+uid!(
+    /// What a user allowed a client (UUIDv7).
+    GrantUid
+);
+
+uid!(
+    /// An identity provider of a tenant (UUIDv7).
+    IdentityProviderUid
+);
+
+uid!(
     /// An admin token (UUIDv7).
     TokenUid
 );

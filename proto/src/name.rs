@@ -1,9 +1,16 @@
 //! Slugs and resource names: the grammar of what people see in URLs, on the command line and in the
 //! admin API (`tenants/acme/servers/files`), and of what the config stream uses (uids instead).
 
+/// What a tenant's authorization server knows.
+mod oauth;
+
 use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
+
+pub use self::oauth::{
+    ClientName, GrantName, IdentityProviderName, OauthSettingsName, SigningKeyName, UserName,
+};
 
 use crate::id::{KeyUid, ServerUid, StaticTokenUid, TenantUid};
 

@@ -45,6 +45,43 @@ redact!(
     hidden [header_value]
 );
 redact!(
+    v1::CreateClientResponse,
+    "CreateClientResponse",
+    shown[client],
+    hidden[client_secret]
+);
+redact!(
+    v1::RotateClientSecretResponse,
+    "RotateClientSecretResponse",
+    shown[client],
+    hidden[client_secret]
+);
+redact!(
+    v1::PasswordInput,
+    "PasswordInput",
+    shown[generate],
+    hidden[password]
+);
+redact!(
+    v1::CreateUserResponse,
+    "CreateUserResponse",
+    shown[user],
+    hidden[password]
+);
+redact!(
+    v1::SetPasswordResponse,
+    "SetPasswordResponse",
+    shown[user],
+    hidden[password]
+);
+redact!(
+    v1::IdentityProvider,
+    "IdentityProvider",
+    shown [name, uid, display_name, issuer, client_id, scopes, create_users, disabled],
+    hidden [client_secret]
+);
+redact!(v1::TokenInput, "TokenInput", shown [], hidden [value]);
+redact!(
     access::v1::JwtAuthenticator,
     "JwtAuthenticator",
     shown [issuer, audiences, algorithms, jwks_uri, jwks, secret_uid, header_name, token_type],
@@ -87,6 +124,13 @@ mod tests {
             v1::StaticTokenInput: value,
             v1::BasicInput: password,
             v1::CreateStaticTokenResponse: header_value,
+            v1::CreateClientResponse: client_secret,
+            v1::RotateClientSecretResponse: client_secret,
+            v1::PasswordInput: password,
+            v1::CreateUserResponse: password,
+            v1::SetPasswordResponse: password,
+            v1::IdentityProvider: client_secret,
+            v1::TokenInput: value,
             access::v1::JwtAuthenticator: secret,
             node::v1::Lease: header_value,
             node::v1::TokenHeader: value,

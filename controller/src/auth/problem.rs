@@ -21,7 +21,7 @@ use crate::{
 
 /// Why a request is not answered as wished.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// Not said by a gateway whose it is.
     #[error("Not forwarded by a gateway")]
     Unforwarded,

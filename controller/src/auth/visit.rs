@@ -22,13 +22,15 @@ use crate::{grpc::NodeIdentity, store::Place};
 
 /// A request as the gateway found it. Only [`bounded`] makes one, from a node's word.
 #[derive(Debug, Clone)]
-pub(super) struct Visit {
+pub(crate) struct Visit {
     /// Whose address was called.
-    pub(super) place: Place,
+    pub(crate) place: Place,
+    /// That address as it stands before every path: an origin, or `…/t/{tenant}` in the path layout.
+    pub(crate) base: String,
     /// Where the caller is.
-    pub(super) peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// Names the request in records.
-    pub(super) id: Uuid,
+    pub(crate) id: Uuid,
 }
 
 /// Puts a [`Visit`] into every request for these routes, and bounds how many there are and how long
@@ -70,8 +72,10 @@ async fn enter(State(room): State<Arc<Semaphore>>, mut request: Request, next: N
 
 impl Visit {
     fn read(headers: &HeaderMap) -> Option<Self> {
+        let base = only(headers, "aldgate-origin")?;
         Some(Self {
-            place: place(only(headers, "aldgate-origin")?)?,
+            place: place(base)?,
+            base: base.to_owned(),
             peer: only(headers, "aldgate-peer")?.parse().ok()?,
             id: Uuid::now_v7(),
         })
@@ -79,7 +83,7 @@ impl Visit {
 }
 
 /// The one line of this name.
-pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut lines = headers.get_all(name).iter();
     let line = lines.next()?;
     lines.next().is_none().then(|| line.to_str().ok()).flatten()
@@ -96,7 +100,7 @@ fn place(text: &str) -> Option<Place> {
 }
 
 /// The message in a JSON body.
-pub(super) fn json<'a, T>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, Problem>
+pub(crate) fn json<'a, T>(headers: &HeaderMap, body: &'a [u8]) -> Result<T, Problem>
 where
     T: serde::Deserialize<'a>,
 {
@@ -119,7 +123,7 @@ pub(super) fn member<T: DeserializeOwned>(
 }
 
 /// The body, of at most as many bytes as gateways let through.
-pub(super) async fn body(request: Request) -> Result<(http::request::Parts, Bytes), Problem> {
+pub(crate) async fn body(request: Request) -> Result<(http::request::Parts, Bytes), Problem> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY).await;
     Ok((parts, body.map_err(|_| Problem::TooLarge)?))

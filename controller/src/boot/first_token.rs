@@ -46,7 +46,10 @@ pub(super) async fn ensure(store: &Store, file: Option<&Path>) -> Result<(), Boo
         after: None,
     };
     match tx.insert_token(&token, &secret.sha256()).await {
-        Ok(()) => Ok(tx.commit_recorded(None, &entry).await?),
+        Ok(()) => {
+            tx.commit_recorded(None, &entry).await?;
+            Ok(())
+        }
         // Another controller booted at the same time and was first.
         Err(StoreError::Duplicate { .. }) => Ok(()),
         Err(error) => Err(error.into()),

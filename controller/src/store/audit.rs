@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{StoreError, Tx, changed};
+use super::{Scope, StoreError, Tx, changed};
 
 /// Who asked for a transaction, and on which occasion.
 #[derive(Debug, Clone)]
@@ -93,16 +93,25 @@ impl Record<'_> {
     }
 }
 
-impl<S> Tx<S> {
-    /// Commits a change that gateways need not know of: recorded, but no revision.
+impl<S: Scope> Tx<S> {
+    /// Commits a change that is not part of config: recorded, but no revision. Returns the last
+    /// revocation in it.
     pub async fn commit_recorded(
         mut self,
         tenant: Option<TenantUid>,
         entry: &Entry,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<u64>, StoreError> {
         self.record(tenant, entry, None).await?;
+        let revocation = self.write_revocations().await?;
         self.sql.commit().await?;
-        Ok(())
+        Ok(revocation)
+    }
+
+    /// Commits what is no change that anybody answers for: a counter, a login on its way.
+    pub async fn commit_unrecorded(mut self) -> Result<Option<u64>, StoreError> {
+        let revocation = self.write_revocations().await?;
+        self.sql.commit().await?;
+        Ok(revocation)
     }
 
     pub(super) async fn record(

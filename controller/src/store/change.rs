@@ -6,7 +6,7 @@ use proto::id::TenantUid;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{StoreError, Tx, audit::Entry, changed, head};
+use super::{Scope, StoreError, Tx, audit::Entry, changed, head};
 
 /// What kind of resource a change touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub(super) struct Touched {
 pub struct Committed {
     /// The revision that it created.
     pub revision: u64,
+    /// The last revocation in it.
+    pub revocation: Option<u64>,
     /// The moment that its rows carry.
     pub time: OffsetDateTime,
 }
@@ -67,7 +69,7 @@ impl Op {
     }
 }
 
-impl<S> Tx<S> {
+impl<S: Scope> Tx<S> {
     /// Remembers a resource for the change log. All resources of one change belong to one tenant.
     pub(super) fn touch(&mut self, touched: Touched) {
         debug_assert!(
@@ -85,6 +87,7 @@ impl<S> Tx<S> {
     pub async fn commit_change(mut self, entry: &Entry) -> Result<Committed, StoreError> {
         let tenant = self.touched.first().map(|touched| touched.tenant);
         let tenant = tenant.filter(|tenant| !tenant.uuid().is_nil());
+        let revocation = self.write_revocations().await?;
         let head = head::advance(&mut self.sql).await?;
         self.log(head).await?;
         self.number(head.revision).await?;
@@ -96,6 +99,7 @@ impl<S> Tx<S> {
         self.sql.commit().await?;
         Ok(Committed {
             revision: head.revision,
+            revocation,
             time: self.time,
         })
     }

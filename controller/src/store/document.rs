@@ -18,6 +18,10 @@ impl Document for v1::Authenticators {
     const NAME: &'static str = "aldgate.access.v1.Authenticators";
 }
 
+impl Document for v1::OauthSettings {
+    const NAME: &'static str = "aldgate.access.v1.OauthSettings";
+}
+
 impl Document for v1::Policy {
     const NAME: &'static str = "aldgate.access.v1.Policy";
 }

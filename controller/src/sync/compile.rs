@@ -40,6 +40,7 @@ pub fn tenant(row: TenantRow, sealed: TenantSealed) -> Entry {
             .collect(),
         authenticators: document::authenticators(row.authenticators),
         limits,
+        ..Default::default()
     });
     Entry {
         name,

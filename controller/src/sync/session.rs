@@ -254,6 +254,7 @@ pub fn heartbeat(state: &State) -> Frame {
     Frame::Heartbeat(v1::Heartbeat {
         head: Some(state.cursor().into()),
         digest: Some(state.digest()),
+        revocation_head: 0,
     })
 }
 

@@ -9,6 +9,9 @@ mod grammar;
 /// JSON Web Tokens of other issuers: rules, keys, verification.
 pub mod jwt;
 
+/// Access tokens of a tenant's authorization server.
+pub mod access;
+
 /// Short-lived tokens that a tenant's backend has made for one of its users.
 pub mod session;
 

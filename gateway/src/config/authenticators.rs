@@ -120,6 +120,7 @@ impl Authenticator {
                 let jwt = jwt.map_err(|field| format!(".jwt.{field}"))?;
                 Ok(Self::Jwt(Box::new(jwt)))
             }
+            Kind::Oauth(_) => Err(".oauth".to_owned()),
             Kind::Session(_) => Ok(Self::Session),
             Kind::Static(_) => Ok(Self::Static),
             Kind::Forwarded(sent) => {

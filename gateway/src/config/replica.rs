@@ -267,6 +267,7 @@ impl Replica {
             rejects.truncate(MAX_REJECTS);
         }
         Ack {
+            revocations: 0,
             applied: Some(Cursor {
                 revision: applied,
                 ..self.cursor

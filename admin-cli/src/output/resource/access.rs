@@ -126,6 +126,7 @@ fn kind(authenticator: &Authenticator) -> String {
         None => "unknown".into(),
         Some(Kind::ApiKey(_)) => "api_key".into(),
         Some(Kind::Jwt(jwt)) => format!("jwt of {}", jwt.issuer),
+        Some(Kind::Oauth(_)) => "oauth".into(),
         Some(Kind::Session(_)) => "session".into(),
         Some(Kind::Static(_)) => "static".into(),
         Some(Kind::Forwarded(forwarded)) => {

@@ -59,6 +59,7 @@ fn identity(kind: &Kind) -> (&'static str, String) {
     match kind {
         Kind::ApiKey(_) => ("api_key", String::new()),
         Kind::Jwt(jwt) => ("jwt", jwt.issuer.clone()),
+        Kind::Oauth(_) => ("oauth", String::new()),
         Kind::Session(_) => ("session", String::new()),
         Kind::Static(_) => ("static", String::new()),
         Kind::Forwarded(_) => ("forwarded", String::new()),
@@ -73,7 +74,7 @@ fn kind_of(checks: &mut Checks, field: &str, kind: Kind) -> (Kind, Secret) {
         Kind::Anonymous(AnonymousAuthenticator { roles }) => {
             check_roles(checks, &format!("{field}.roles"), roles);
         }
-        Kind::Session(_) | Kind::Static(_) | Kind::Jwt(_) => {}
+        Kind::Oauth(_) | Kind::Session(_) | Kind::Static(_) | Kind::Jwt(_) => {}
     }
     match kind {
         Kind::Jwt(jwt) => {

@@ -285,6 +285,7 @@ fn shape(frame: &Frame) -> String {
             end.at.unwrap().revision,
             end.digest.as_ref().unwrap().count
         ),
+        Frame::Revocations(batch) => format!("revocations up to {}", batch.head),
         Frame::Delta(delta) => format!(
             "delta {}..{}: {} + {}",
             delta.from,

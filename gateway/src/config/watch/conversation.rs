@@ -114,6 +114,7 @@ fn hello(node: &mut Node) -> Hello {
         node_id: node.source.node.node.to_string(),
         boot_id: node.boot_id.into_bytes().to_vec().into(),
         features: Vec::new(),
+        revocations: 0,
         schema_version: 1,
         have: Some(if trusted {
             node.replica.cursor()

@@ -345,6 +345,7 @@ fn delta(from: u64, to: u64, upserts: impl IntoIterator<Item = Upsert>) -> Delta
 
 fn heartbeat(at: u64, upserts: &[Upsert]) -> Kind {
     Kind::Heartbeat(Heartbeat {
+        revocation_head: 0,
         head: Some(cursor(at)),
         digest: Some(samples::digest(at, upserts)),
     })

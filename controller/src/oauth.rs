@@ -1,0 +1,29 @@
+//! A tenant's authorization server (OAuth 2.1): behind the auth door, one file per endpoint. What
+//! endpoints share stands here: whose it is, what was sent, what may be asked for, what goes wrong.
+
+use axum::Router;
+
+use crate::auth::Desk;
+
+/// Whose authorization server was called, and its URLs.
+pub(crate) mod issuer;
+
+/// The parameters of a request, each once.
+pub(crate) mod params;
+
+/// What goes wrong at the endpoints that programs call.
+pub(crate) mod fault;
+
+/// What a token may be for.
+pub(crate) mod scope;
+
+/// Which MCP URLs a token opens.
+pub(crate) mod resource;
+
+/// How the tenant wants it.
+pub(crate) mod rules;
+
+/// The routes of all endpoints.
+pub(crate) fn routes() -> Router<Desk> {
+    Router::new()
+}

@@ -9,6 +9,7 @@ use tonic::Request;
 
 use crate::{
     error::Error,
+    oauth::password::Passwords,
     store::Store,
     sync::{Registry, States},
     vault::Vault,
@@ -96,6 +97,8 @@ pub struct Parts {
     pub pages: Pages,
     /// Knows which addresses may be registered.
     pub dialer: Dialer,
+    /// Where passwords are hashed.
+    pub passwords: Passwords,
     /// The scheme of tenant origins that are given without one.
     pub public_scheme: PublicScheme,
     /// The nodes.

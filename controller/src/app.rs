@@ -24,6 +24,7 @@ use crate::{
     error::chain,
     grpc::{Grpc, GrpcError, Services},
     lease::LeaseService,
+    oauth::password::Passwords,
     settings::Settings,
     store::{Store, StoreError},
     sync::{Feed, Registry, States, SyncService},
@@ -146,12 +147,14 @@ async fn assemble(
     let registry = Registry::load(&store, clock.clone(), states.clone())
         .await
         .map_err(StartError::Nodes)?;
+    let passwords = Passwords::new();
     let services = Services {
         admin: Admin::new(Parts {
             store: store.clone(),
             vault: Arc::clone(&vault),
             pages: Pages::new(booted.deployment),
             dialer: dialer.clone(),
+            passwords: passwords.clone(),
             public_scheme: settings.public_scheme,
             registry: registry.clone(),
             states: states.clone(),
@@ -176,6 +179,7 @@ async fn assemble(
         store: store.clone(),
         vault,
         dialer,
+        passwords,
     };
     Ok(Assembled {
         grpc: Grpc::new(&identity, store, services).map_err(StartError::Grpc)?,

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::visit::Visit;
 use crate::{
     grpc::NodeIdentity,
-    oauth,
+    oauth::{self, password::Passwords},
     store::{Author, OneTenant, Store, StoreError, Tx},
     vault::Vault,
 };
@@ -49,6 +49,8 @@ pub struct Desk {
     pub vault: Arc<Vault>,
     /// The way to what clients and identity providers publish.
     pub dialer: Dialer,
+    /// Where passwords are hashed.
+    pub passwords: Passwords,
 }
 
 impl Desk {

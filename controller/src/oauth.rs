@@ -23,6 +23,15 @@ pub(crate) mod resource;
 /// How the tenant wants it.
 pub(crate) mod rules;
 
+/// How fast anything may be guessed.
+pub(crate) mod attempts;
+
+/// Passwords of users.
+pub(crate) mod password;
+
+/// Where users sign in elsewhere.
+pub(crate) mod idp;
+
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {
     Router::new()

@@ -14,6 +14,9 @@ pub mod audit;
 /// The end of a config transaction: revision, change log, audit record, notification.
 pub mod change;
 
+/// Failed attempts of whatever can be guessed.
+pub mod attempt;
+
 /// How callers prove who they are.
 pub mod authenticator;
 
@@ -28,6 +31,9 @@ pub mod head;
 
 /// API keys.
 pub mod key;
+
+/// Where users sign in elsewhere.
+pub mod identity_provider;
 
 /// How many calls per time.
 pub mod limit;
@@ -67,6 +73,9 @@ pub mod tenant_key;
 
 /// Tokens of the admin API.
 pub mod token;
+
+/// The people of a tenant.
+pub mod user;
 
 pub use audit::Author;
 

@@ -31,6 +31,11 @@ pub(crate) mod password;
 
 /// Where users sign in elsewhere.
 pub(crate) mod idp;
+/// Who asks for tokens.
+pub(crate) mod client;
+
+/// Where users are sent back to.
+pub(crate) mod redirect;
 
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {

@@ -20,6 +20,9 @@ pub mod attempt;
 /// How callers prove who they are.
 pub mod authenticator;
 
+/// Clients of authorization servers.
+pub mod client;
+
 /// Sealed values.
 pub mod credential;
 

@@ -4,12 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use proto::admin::v1::{
-    access_service_client::AccessServiceClient, hint_service_client::HintServiceClient,
+    access_service_client::AccessServiceClient, client_service_client::ClientServiceClient,
+    hint_service_client::HintServiceClient,
+    identity_provider_service_client::IdentityProviderServiceClient,
     key_service_client::KeyServiceClient, limit_service_client::LimitServiceClient,
-    node_service_client::NodeServiceClient, revision_service_client::RevisionServiceClient,
-    server_service_client::ServerServiceClient,
+    node_service_client::NodeServiceClient, oauth_service_client::OauthServiceClient,
+    revision_service_client::RevisionServiceClient,
+    revocation_service_client::RevocationServiceClient, server_service_client::ServerServiceClient,
     static_token_service_client::StaticTokenServiceClient,
     tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
+    user_service_client::UserServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -36,6 +40,16 @@ pub struct Admin {
     pub static_tokens: StaticTokenServiceClient<Authorized>,
     /// Who gets in and what they may do.
     pub access: AccessServiceClient<Authorized>,
+    /// OAuth clients.
+    pub clients: ClientServiceClient<Authorized>,
+    /// Users.
+    pub users: UserServiceClient<Authorized>,
+    /// Identity providers.
+    pub identity_providers: IdentityProviderServiceClient<Authorized>,
+    /// Authorization servers.
+    pub oauth: OauthServiceClient<Authorized>,
+    /// Revocations.
+    pub revocations: RevocationServiceClient<Authorized>,
     /// Limits.
     pub limits: LimitServiceClient<Authorized>,
     /// Hints.
@@ -63,6 +77,11 @@ impl Admin {
             keys: KeyServiceClient::new(with()),
             static_tokens: StaticTokenServiceClient::new(with()),
             access: AccessServiceClient::new(with()),
+            clients: ClientServiceClient::new(with()),
+            users: UserServiceClient::new(with()),
+            identity_providers: IdentityProviderServiceClient::new(with()),
+            oauth: OauthServiceClient::new(with()),
+            revocations: RevocationServiceClient::new(with()),
             limits: LimitServiceClient::new(with()),
             hints: HintServiceClient::new(with()),
             nodes: NodeServiceClient::new(with()),

@@ -27,6 +27,23 @@ pub enum Client {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// It registered at the authorization server.
+    Registered {
+        /// As this client.
+        id: String,
+    },
+    /// It sent a person to the browser.
+    Authorize {
+        /// To this page, without the query.
+        url: String,
+    },
+    /// It was given tokens.
+    Tokens {
+        /// Whether it can refresh.
+        refresh: bool,
+        /// What they are for.
+        scope: Option<String>,
+    },
     /// It is connected.
     Connected {
         /// To this address.

@@ -62,5 +62,11 @@ pub mod foreign;
 /// The public conformance suite, straight at the fixture and through a gateway.
 pub mod conformance;
 
+/// A person with a browser.
+pub mod person;
+
+/// Clients that connect from an MCP URL and nothing else.
+pub mod connect;
+
 /// The official clients as programs.
 pub mod clients;

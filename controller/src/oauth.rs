@@ -36,6 +36,8 @@ pub(crate) mod client;
 
 /// Where users are sent back to.
 pub(crate) mod redirect;
+/// What people see.
+pub(crate) mod pages;
 
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {

@@ -181,6 +181,18 @@ mod tests {
             "aldgate acl classify --tenant acme --server files --tools-file F",
             "aldgate limits set --limit tenant=100/s --limit principal=10/s:20",
             "aldgate limits reset --tenant acme",
+            "aldgate client create ci --tenant acme --grant-type client_credentials --role dev",
+            "aldgate client update claude-3f2a --tenant acme --trust blocked",
+            "aldgate client rotate-secret ci --tenant acme",
+            "aldgate user create ada --tenant acme --login ada@acme.com --role dev --generate",
+            "aldgate user set-password ada --tenant acme --password-file -",
+            "aldgate idp create corp --tenant acme --issuer https://id.acme.com --client-id aldgate --client-secret-file F",
+            "aldgate grant list --tenant acme --user ada",
+            "aldgate signing-key rotate --tenant acme --now --wait",
+            "aldgate revoke user ada --tenant acme --wait 10s",
+            "aldgate revoke token --tenant acme --value-file - --wait",
+            "aldgate tenant oauth set acme --logo-file F --colour #336699 --always-ask true",
+            "aldgate tenant oauth get acme",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

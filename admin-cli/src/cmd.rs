@@ -2,16 +2,22 @@
 //! is printed of the answer.
 
 mod acl;
+mod client;
 mod client_config;
+mod grant;
+mod idp;
 mod key;
 mod limits;
 mod node;
 mod revision;
+mod revoke;
 mod server;
+mod signing_key;
 mod static_token;
 mod status;
 mod tenant;
 mod token;
+mod user;
 mod wait;
 
 use clap::Subcommand;
@@ -40,6 +46,24 @@ pub(crate) enum Command {
     /// Limits: how many calls per time
     #[command(subcommand)]
     Limits(limits::Verb),
+    /// Users: the people of a tenant who sign in to connect their clients
+    #[command(subcommand)]
+    User(user::Verb),
+    /// Identity providers: where a tenant's users sign in
+    #[command(subcommand)]
+    Idp(idp::Verb),
+    /// Clients: the programs that ask a tenant's authorization server for tokens
+    #[command(subcommand)]
+    Client(client::Verb),
+    /// Grants: what users allowed clients
+    #[command(subcommand)]
+    Grant(grant::Verb),
+    /// Signing keys: what a tenant's authorization server signs tokens with
+    #[command(subcommand)]
+    SigningKey(signing_key::Verb),
+    /// Revoke what was issued, and say which nodes refuse it
+    #[command(subcommand)]
+    Revoke(revoke::What),
     /// Nodes: the gateway processes and the config that each runs
     #[command(subcommand)]
     Node(node::Verb),
@@ -67,6 +91,12 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
         Command::StaticToken(verb) => static_token::run(verb, &session, printer).await,
         Command::Acl(verb) => acl::run(verb, &session, printer).await,
         Command::Limits(verb) => limits::run(verb, &session, printer).await,
+        Command::User(verb) => user::run(verb, &session, printer).await,
+        Command::Idp(verb) => idp::run(verb, &session, printer).await,
+        Command::Client(verb) => client::run(verb, &session, printer).await,
+        Command::Grant(verb) => grant::run(verb, &session, printer).await,
+        Command::SigningKey(verb) => signing_key::run(verb, &session, printer).await,
+        Command::Revoke(what) => revoke::run(what, &session, printer).await,
         Command::Node(verb) => node::run(verb, &session, printer).await,
         Command::Revision(verb) => revision::run(verb, &session, printer).await,
         Command::Token(verb) => token::run(verb, &session, printer).await,

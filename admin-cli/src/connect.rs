@@ -4,12 +4,16 @@
 use std::{fs, path::Path, time::Duration};
 
 use proto::admin::v1::{
-    access_service_client::AccessServiceClient, hint_service_client::HintServiceClient,
+    access_service_client::AccessServiceClient, client_service_client::ClientServiceClient,
+    hint_service_client::HintServiceClient,
+    identity_provider_service_client::IdentityProviderServiceClient,
     key_service_client::KeyServiceClient, limit_service_client::LimitServiceClient,
-    node_service_client::NodeServiceClient, revision_service_client::RevisionServiceClient,
-    server_service_client::ServerServiceClient,
+    node_service_client::NodeServiceClient, oauth_service_client::OauthServiceClient,
+    revision_service_client::RevisionServiceClient,
+    revocation_service_client::RevocationServiceClient, server_service_client::ServerServiceClient,
     static_token_service_client::StaticTokenServiceClient,
     tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
+    user_service_client::UserServiceClient,
 };
 use runtime::settings::Source;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -90,6 +94,26 @@ impl Session {
 
     pub(crate) fn revisions(&self) -> RevisionServiceClient<Service> {
         RevisionServiceClient::new(self.service.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn clients(&self) -> ClientServiceClient<Service> {
+        ClientServiceClient::new(self.service.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn users(&self) -> UserServiceClient<Service> {
+        UserServiceClient::new(self.service.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn identity_providers(&self) -> IdentityProviderServiceClient<Service> {
+        IdentityProviderServiceClient::new(self.service.clone())
+    }
+
+    pub(crate) fn oauth(&self) -> OauthServiceClient<Service> {
+        OauthServiceClient::new(self.service.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(crate) fn revocations(&self) -> RevocationServiceClient<Service> {
+        RevocationServiceClient::new(self.service.clone())
     }
 
     pub(crate) fn tokens(&self) -> TokenServiceClient<Service> {

@@ -48,6 +48,9 @@ pub(crate) enum Failure {
     /// The change is made, but not live in time.
     #[error("revision {} is not live on every node yet:{_0}", _0.revision)]
     WaitTimedOut(NotLive),
+    /// It is revoked, but not refused everywhere in time.
+    #[error("revocation {revocation} is made, but not confirmed by {nodes}")]
+    Unconfirmed { revocation: u64, nodes: String },
     /// Somebody pressed Ctrl-C.
     #[error("cancelled; a change that was already sent is not undone")]
     Cancelled,
@@ -79,7 +82,9 @@ impl Failure {
             Self::Call(status) => exit_of(status.code()),
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::WaitTimedOut(_) | Self::Cancelled => Exit::Cancelled,
-            Self::Rejected(_) | Self::Output(_) | Self::Denied => Exit::Failed,
+            Self::Rejected(_) | Self::Unconfirmed { .. } | Self::Output(_) | Self::Denied => {
+                Exit::Failed
+            }
         }
     }
 
@@ -118,6 +123,9 @@ impl Failure {
             Self::WaitTimedOut(_) => {
                 Some("`aldgate status` shows what each node runs; `aldgate wait` waits again")
             }
+            Self::Unconfirmed { .. } => Some(
+                "a node refuses it as soon as it reads either feed; `aldgate status` shows the nodes",
+            ),
             Self::Rejected(_) => Some("mend the resource that is named; everything else is live"),
             Self::Usage(_)
             | Self::File { .. }

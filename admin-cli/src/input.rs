@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, IsTerminal as _, Read},
     path::Path,
 };
 
@@ -25,6 +25,46 @@ pub(crate) fn secret(flag: &'static str, path: &Path) -> Result<SecretString, Fa
 /// A text as it stands.
 pub(crate) fn text(flag: &'static str, path: &Path) -> Result<String, Failure> {
     read(flag, path, LONGEST_TEXT)
+}
+
+/// A file that is no text, such as an image.
+pub(crate) fn bytes(flag: &'static str, path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |source| Failure::File {
+        flag,
+        path: path.into(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    let read = file.take(LONGEST_TEXT + 1).read_to_end(&mut bytes);
+    read.map_err(failed)?;
+    if bytes.len() as u64 > LONGEST_TEXT {
+        return Err(failed(too_long(LONGEST_TEXT)));
+    }
+    Ok(bytes)
+}
+
+/// Whether somebody sits before a terminal who can be asked.
+pub(crate) fn is_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Reads a line that the terminal does not show. `otherwise` says what to give where nobody can be asked.
+pub(crate) fn asked(question: &str, otherwise: &str) -> Result<SecretString, Failure> {
+    let missing = || Failure::Usage(otherwise.to_owned());
+    if !is_terminal() {
+        return Err(missing());
+    }
+    let answer = rpassword::prompt_password(question).map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Failure::Cancelled,
+        _ => missing(),
+    })?;
+    if answer.trim().is_empty() {
+        return Err(Failure::Usage(
+            "nothing was typed, and nothing is changed".into(),
+        ));
+    }
+    Ok(SecretString::from(answer))
 }
 
 /// Refuses stdin for more than one value: whichever is read first would take all of it.
@@ -62,10 +102,14 @@ fn bounded(source: impl Read, longest: u64) -> io::Result<String> {
     let mut text = String::new();
     source.take(longest + 1).read_to_string(&mut text)?;
     if text.len() as u64 > longest {
-        let message = format!("it is longer than {longest} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        return Err(too_long(longest));
     }
     Ok(text)
+}
+
+fn too_long(longest: u64) -> io::Error {
+    let message = format!("it is longer than {longest} bytes");
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
 }
 
 fn cut_line_end(text: &mut String) {

@@ -1,4 +1,5 @@
-//! Files that operators write: policies, authenticators, servers, headers. YAML or JSON, read strictly
+//! Files that operators write: policies, authenticators, servers, headers, identity
+//! providers, settings. YAML or JSON, read strictly
 //! into the message that the API takes. What the file means beyond its grammar is for the API to say.
 
 mod expand;
@@ -9,8 +10,8 @@ use std::{env, path::Path};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use proto::{
-    access::v1::{Authenticators, Policy},
-    admin::v1::{CreateServerRequest, StaticToken},
+    access::v1::{Authenticators, OauthSettings, Policy},
+    admin::v1::{CreateServerRequest, IdentityProvider, StaticToken},
 };
 use serde::de::{DeserializeSeed as _, IgnoredAny};
 
@@ -41,6 +42,14 @@ impl Written for CreateServerRequest {
 
 impl Written for StaticToken {
     const MESSAGE: &'static str = "aldgate.admin.v1.StaticToken";
+}
+
+impl Written for IdentityProvider {
+    const MESSAGE: &'static str = "aldgate.admin.v1.IdentityProvider";
+}
+
+impl Written for OauthSettings {
+    const MESSAGE: &'static str = "aldgate.access.v1.OauthSettings";
 }
 
 /// Reads the file that the flag names. Variables that it uses and nobody set are warned of, once each.

@@ -4,7 +4,10 @@ mod document;
 mod resource;
 mod table;
 
-use std::io::{self, Write as _};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+};
 
 use serde::Serialize;
 
@@ -29,6 +32,25 @@ impl Printer {
     /// One resource.
     pub(crate) fn one<T: Shown>(&self, resource: &T) -> Result<(), Failure> {
         self.facts(&Proto(resource), &resource.facts())
+    }
+
+    /// A resource with a secret that was made for it, if one was: in JSON it is called `name`.
+    pub(crate) fn with_secret<T: Shown>(
+        &self,
+        resource: &T,
+        name: &'static str,
+        secret: &str,
+    ) -> Result<(), Failure> {
+        if secret.is_empty() {
+            return self.one(resource);
+        }
+        let document = WithSecret {
+            resource: Proto(resource),
+            secret: BTreeMap::from([(name, secret)]),
+        };
+        let mut facts = resource.facts();
+        facts.push((name, secret.to_owned()));
+        self.facts(&document, &facts)
     }
 
     /// Resources of one kind.
@@ -91,6 +113,13 @@ impl Printer {
         self.text(&document, &[line])
     }
 
+    /// That something was deleted, and what was issued with it revoked.
+    pub(crate) fn deleted_and_revoked(&self, name: &str, revocation: u64) -> Result<(), Failure> {
+        let revocation = revocation.to_string();
+        let line = format!("deleted {name} (revocation {revocation})");
+        self.text(&Revoked { name, revocation }, &[line])
+    }
+
     /// That something was deleted that has no revisions.
     pub(crate) fn gone(&self, name: &str) -> Result<(), Failure> {
         let line = format!("deleted {name}");
@@ -142,6 +171,23 @@ struct Deleted<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
+}
+
+/// What is left of a deleted resource whose tokens are refused with it.
+#[derive(Serialize)]
+struct Revoked<'a> {
+    name: &'a str,
+    revocation: String,
+}
+
+/// A resource, and beside its fields a secret that is shown once.
+#[derive(Serialize)]
+#[serde(bound = "")]
+struct WithSecret<'a, T: Shown> {
+    #[serde(flatten)]
+    resource: Proto<'a, T>,
+    #[serde(flatten)]
+    secret: BTreeMap<&'static str, &'a str>,
 }
 
 /// Writes to stdout. A reader that went away, such as `head`, has all it wanted.

@@ -1,6 +1,7 @@
 //! `aldgate tenant`.
 
 mod authenticators;
+mod oauth;
 
 use clap::{Args, Subcommand};
 use proto::{
@@ -40,6 +41,9 @@ pub(crate) enum Verb {
     /// How callers prove who they are, at servers that do not say
     #[command(subcommand)]
     Authenticators(authenticators::Verb),
+    /// How the tenant's authorization server behaves and looks
+    #[command(subcommand)]
+    Oauth(oauth::Verb),
 }
 
 /// What a new tenant is like.
@@ -165,6 +169,7 @@ pub(super) async fn run(verb: Verb, session: &Session, printer: &Printer) -> Res
             wait_if_asked(&args.wait, session, printer, answer.revision, "").await
         }
         Verb::Authenticators(verb) => authenticators::run(verb, session, printer).await,
+        Verb::Oauth(verb) => oauth::run(verb, session, printer).await,
     }
 }
 

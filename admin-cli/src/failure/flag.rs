@@ -14,13 +14,23 @@ pub(super) fn of(field: &str) -> &str {
         (Some("basic"), "user") => "--user",
         (Some("basic"), "password") => "--password-file",
         (Some("headers"), _) | (_, "headers") => "--headers-file",
+        (Some("identity_provider"), "client_id") => "--client-id",
+        (Some("group_roles"), _) => "--group-role",
+        (Some("scopes"), _) => "--scope",
         _ => of_name(last).unwrap_or(field),
     }
 }
 
 fn of_name(name: &str) -> Option<&'static str> {
     Some(match name {
-        "tenant_id" | "server_id" | "key_id" | "static_token_id" | "name" => "NAME",
+        "tenant_id"
+        | "server_id"
+        | "key_id"
+        | "static_token_id"
+        | "client_id"
+        | "user_id"
+        | "identity_provider_id"
+        | "name" => "NAME",
         "parent" | "tenant" => "--tenant",
         "display_name" => "--display-name",
         "description" => "--description",
@@ -58,6 +68,41 @@ fn of_name(name: &str) -> Option<&'static str> {
         "limits" | "dimension" | "tokens" | "per" | "burst" => "--limit",
         "groups" => "--group",
         "key" => "--key",
+        // clients of the authorization server
+        "redirect_uris" => "--redirect-uri",
+        "grant_types" => "--grant-type",
+        "token_endpoint_auth_method" => "--auth-method",
+        "jwks" => "--jwks-file",
+        "jwks_uri" => "--jwks-uri",
+        "trust" => "--trust",
+        // users
+        "login" => "--login",
+        "admin_role" => "--admin-role",
+        "password" => "--password-file",
+        // identity providers
+        "issuer" => "--issuer",
+        "client_secret" => "--client-secret-file",
+        "groups_claim" => "--groups-claim",
+        "group_roles" => "--group-role",
+        "login_claim" => "--login-claim",
+        "create_users" => "--create-users",
+        "email_domains" => "--email-domain",
+        // the authorization server itself
+        "oauth_settings" | "settings" => "--file",
+        "logo" => "--logo-file",
+        "colour" => "--colour",
+        "help_url" => "--help-url",
+        "access_token_lifetime" => "--access-token-lifetime",
+        "idle_lifetime" => "--idle-lifetime",
+        "grant_lifetime" => "--grant-lifetime",
+        "no_dynamic_registration" => "--dynamic-registration",
+        "client_documents" => "--client-documents",
+        "no_passwords" => "--passwords",
+        "always_ask" => "--always-ask",
+        "revocation_grace" => "--revocation-grace",
+        "now" => "--now",
+        // revocation
+        "wait" => "--wait",
         // tokens and revisions
         "role" | "roles" => "--role",
         "revision" => "--revision",
@@ -98,6 +143,12 @@ mod tests {
         assert_eq!(of("input.basic.password"), "--password-file");
         assert_eq!(of("static_token.roles[1]"), "--role");
         assert_eq!(of("limits.limits[0].tokens"), "--limit");
+        assert_eq!(of("client.redirect_uris[0]"), "--redirect-uri");
+        assert_eq!(of("client_id"), "NAME");
+        assert_eq!(of("identity_provider.client_id"), "--client-id");
+        assert_eq!(of("password.password"), "--password-file");
+        assert_eq!(of("oauth_settings.settings.branding.logo"), "--logo-file");
+        assert_eq!(of("oauth_settings.settings.scopes[0].roles"), "--scope");
         assert_eq!(of("server.something_new"), "server.something_new");
     }
 
@@ -131,6 +182,10 @@ mod tests {
                 "CredentialInput",
                 "StaticToken",
                 "StaticTokenInput",
+                "Client",
+                "User",
+                "IdentityProvider",
+                "PasswordInput",
             ]
             .contains(&name)
                 || ["Create", "Update", "Delete", "Set", "Rotate", "Explain"]
@@ -152,8 +207,17 @@ mod tests {
     }
 
     /// Set by the API, or made of flags that are named one by one.
-    const OTHERWISE: [&str; 23] = [
+    const OTHERWISE: [&str; 33] = [
         "uid",
+        "registration",
+        "verified",
+        "redirect_uri",
+        "has_password",
+        "identities",
+        "last_used_time",
+        "last_login_time",
+        "user",
+        "client",
         "primary",
         "previous_expire_time",
         "headers_detached",
@@ -178,5 +242,6 @@ mod tests {
         "token",
         "tenants",
         "keys",
+        "identity_provider",
     ];
 }

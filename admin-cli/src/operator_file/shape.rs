@@ -62,7 +62,8 @@ impl<'a> Shape<'a> {
     fn text<E: Error>(&self, text: &str) -> Result<Value, E> {
         let text = self.variables.expand(text);
         match &self.wants {
-            Wants::One(Kind::String) => Ok(text.into()),
+            // Bytes are Base64, as proto JSON has them.
+            Wants::One(Kind::String | Kind::Bytes) => Ok(text.into()),
             Wants::OneOrList(Kind::String) => Ok(vec![text].into()),
             Wants::One(Kind::Message(message)) if is_well_known(message) => Ok(text.into()),
             Wants::One(Kind::Enum(kind)) => form::enum_value(kind, &text)
@@ -103,6 +104,7 @@ impl fmt::Display for Wants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::One(Kind::String) => "text in quotes",
+            Self::One(Kind::Bytes) => "text in Base64",
             Self::One(Kind::Bool) => "true or false",
             Self::One(Kind::Enum(_)) => "one word",
             Self::One(Kind::Message(message)) if message.name() == "Duration" => {

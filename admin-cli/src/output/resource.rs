@@ -1,11 +1,14 @@
 //! What people see of each resource. Scripts see the whole message; see [`super::document`].
 
 mod access;
+mod client;
 mod key;
 mod limits;
 mod node;
+mod oauth;
 mod server;
 mod static_token;
+mod user;
 
 use prost::Message;
 use prost_types::Timestamp;

@@ -1,13 +1,11 @@
 //! Asking for a credential at a terminal, with what the API knows of the service (S4-15 to S4-17). Where
 //! nobody can be asked, the same goes into the error.
 
-use std::io::{self, IsTerminal as _};
-
 use proto::admin::v1::{CredentialHint, GetCredentialHintRequest, GetServerRequest};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::{args::ServerArgs, credential::NO_VALUE};
-use crate::{connect::Session, failure::Failure, output::Printer};
+use crate::{connect::Session, failure::Failure, input, output::Printer};
 
 /// Asks whoever sits before the terminal for the server's credential.
 pub(super) async fn credential(
@@ -15,7 +13,7 @@ pub(super) async fn credential(
     session: &Session,
     printer: &Printer,
 ) -> Result<SecretString, Failure> {
-    if !io::stdin().is_terminal() {
+    if !input::is_terminal() {
         // The mistake is on the command line; that the hint cannot be had is none of its causes.
         let hint = hint(server, session).await.unwrap_or_default();
         return Err(Failure::Usage(missing(&hint)));
@@ -24,7 +22,7 @@ pub(super) async fn credential(
     for line in lines(&hint) {
         printer.note(&line);
     }
-    ask(&question(&hint))
+    input::asked(&question(&hint), NO_VALUE)
 }
 
 async fn hint(server: &ServerArgs, session: &Session) -> Result<CredentialHint, Failure> {
@@ -41,21 +39,6 @@ async fn hint(server: &ServerArgs, session: &Session) -> Result<CredentialHint, 
         .ok()
         .and_then(|answer| answer.into_inner().hint)
         .unwrap_or_default())
-}
-
-/// Reads a line that the terminal does not show.
-fn ask(question: &str) -> Result<SecretString, Failure> {
-    let answer = rpassword::prompt_password(question).map_err(|error| match error.kind() {
-        io::ErrorKind::Interrupted => Failure::Cancelled,
-        _ => Failure::Usage(NO_VALUE.into()),
-    })?;
-    let answer = SecretString::from(answer);
-    if answer.expose_secret().trim().is_empty() {
-        return Err(Failure::Usage(
-            "nothing was typed; the credential stays as it is".into(),
-        ));
-    }
-    Ok(answer)
 }
 
 fn question(hint: &CredentialHint) -> String {

@@ -25,7 +25,7 @@ pub(crate) enum Verb {
     },
     /// Replace them by those in a file
     Set(SetArgs),
-    /// Go back to API keys alone
+    /// Go back to API keys and access tokens of the tenant's own authorization server
     Reset(ResetArgs),
 }
 
@@ -70,7 +70,7 @@ async fn get(tenant: &Slug, session: &Session, printer: &Printer) -> Result<(), 
     let answer = answer.into_inner();
     printer.written(&answer, answer.authenticators.as_ref())?;
     if answer.authenticators.is_none() {
-        printer.note("none are set: callers come with API keys alone");
+        printer.note("none are set: callers come with API keys, or with access tokens of the tenant's own authorization server");
     }
     Ok(())
 }

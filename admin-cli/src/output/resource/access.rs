@@ -137,5 +137,5 @@ fn kind(authenticator: &Authenticator) -> String {
 }
 
 fn by_default() -> String {
-    "api_key, by default".into()
+    "api_key, oauth, by default".into()
 }

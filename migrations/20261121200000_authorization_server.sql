@@ -166,8 +166,6 @@ CREATE TABLE authorization_codes (
     redirect_uri   text        NOT NULL,
     redirect_given boolean     NOT NULL,
     code_challenge text        NOT NULL,
-    resources      text[]      NOT NULL,
-    scopes         text[]      NOT NULL,
     attempts       int         NOT NULL DEFAULT 0,
     created_at     timestamptz NOT NULL DEFAULT now(),
     expires_at     timestamptz NOT NULL,

@@ -31,6 +31,7 @@ pub(crate) mod password;
 
 /// Where users sign in elsewhere.
 pub(crate) mod idp;
+
 /// Who asks for tokens.
 pub(crate) mod client;
 
@@ -38,6 +39,15 @@ pub(crate) mod client;
 pub(crate) mod redirect;
 /// What people see.
 pub(crate) mod pages;
+
+/// What users allowed clients.
+pub(crate) mod grant;
+
+/// What is exchanged for the first tokens.
+pub(crate) mod code;
+
+/// Programs without a browser.
+pub(crate) mod device;
 
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {

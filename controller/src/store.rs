@@ -11,6 +11,9 @@ use uuid::Uuid;
 /// Records of who did what.
 pub mod audit;
 
+/// Authorization codes.
+pub mod code;
+
 /// The end of a config transaction: revision, change log, audit record, notification.
 pub mod change;
 
@@ -26,8 +29,14 @@ pub mod client;
 /// Sealed values.
 pub mod credential;
 
+/// Device codes.
+pub mod device;
+
 /// Messages in `jsonb` columns.
 pub mod document;
+
+/// What users allowed clients.
+pub mod grant;
 
 /// The revision row.
 pub mod head;

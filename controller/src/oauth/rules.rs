@@ -98,6 +98,9 @@ const IDLE_LIFE: Duration = Duration::from_hours(24 * 90);
 const GRANT_LIFE: Duration = Duration::from_hours(24 * 365);
 /// No access token lives longer, whatever a tenant chooses.
 pub(crate) const LONGEST_ACCESS_LIFE: Duration = Duration::from_hours(24);
+/// How long it is remembered that tokens are revoked: until they have all expired, by any clock.
+pub(crate) const REVOCATION_LIFE: Duration =
+    LONGEST_ACCESS_LIFE.saturating_add(Duration::from_mins(5));
 
 #[cfg(test)]
 mod tests {

@@ -130,7 +130,7 @@ impl Registration {
         }
     }
 
-    fn of_column(text: &str) -> Option<Self> {
+    pub(super) fn of_column(text: &str) -> Option<Self> {
         let all = [Self::Manual, Self::Dynamic, Self::Document];
         all.into_iter().find(|one| one.column() == text)
     }

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-/// The two secrets, each with its prefix.
+/// The secrets, each with its prefix.
 mod secret;
 
 /// The text they share: prefix, random part, checksum.
@@ -22,7 +22,7 @@ pub mod fixed;
 mod subject;
 
 pub use grammar::Malformed;
-pub use secret::{AdminToken, ApiKey};
+pub use secret::{AdminToken, ApiKey, AuthorizationCode, DeviceCode, RefreshToken};
 pub use subject::is_subject;
 
 use aws_lc_rs::digest::{SHA256, digest};

@@ -1,4 +1,4 @@
-//! The secrets as types: an API key cannot stand where an admin token belongs, and neither can be
+//! The secrets as types: an API key cannot stand where an admin token belongs, and none can be
 //! printed by accident. What they open is not known here.
 
 use std::fmt;
@@ -69,6 +69,32 @@ secret!(
     "aldp_"
 );
 
+secret!(
+    /// What a client exchanges for its first tokens, once: `aldc_…` (RFC 6749 §4.1).
+    AuthorizationCode,
+    "aldc_"
+);
+
+secret!(
+    /// What a client asks with until its user has approved: `aldv_…` (RFC 8628).
+    DeviceCode,
+    "aldv_"
+);
+
+secret!(
+    /// What a client gets further tokens with: `aldr_…`.
+    RefreshToken,
+    "aldr_"
+);
+
+impl RefreshToken {
+    /// The token of this generation under the grant's key: always the same one.
+    pub fn derive(key: &[u8; 32], generation: u64) -> Self {
+        let text = grammar::derive(Self::PREFIX, key, &generation.to_be_bytes());
+        Self(text.as_str().into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +115,22 @@ mod tests {
         assert!(ApiKey::parse(key.expose()).is_ok() && AdminToken::parse(token.expose()).is_ok());
         assert_eq!(AdminToken::parse(key.expose()).err(), Some(Malformed));
         assert_eq!(ApiKey::parse(token.expose()).err(), Some(Malformed));
+    }
+
+    /// oauth.md §8.3: whoever has the key can say which token comes next, as often as it is asked.
+    #[test]
+    fn a_refresh_token_follows_from_key_and_generation() {
+        let made = RefreshToken::derive(&[7; 32], 3);
+        assert!(RefreshToken::parse(made.expose()).is_ok());
+        assert_eq!(RefreshToken::derive(&[7; 32], 3).expose(), made.expose());
+        for other in [
+            RefreshToken::derive(&[7; 32], 4),
+            RefreshToken::derive(&[8; 32], 3),
+        ] {
+            assert_ne!(other.expose(), made.expose());
+        }
+        assert!(AuthorizationCode::parse(made.expose()).is_err());
+        assert!(DeviceCode::parse(made.expose()).is_err());
     }
 
     #[test]

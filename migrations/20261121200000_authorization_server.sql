@@ -181,6 +181,7 @@ CREATE TABLE login_transactions (
     tenant_id      uuid        NOT NULL,
     transaction_id uuid        NOT NULL,
     browser_sha256 bytea       NOT NULL,
+    network        text        NOT NULL DEFAULT '',
     request        jsonb       NOT NULL,
     upstream       jsonb,
     upstream_sealed bytea,
@@ -190,6 +191,7 @@ CREATE TABLE login_transactions (
     CONSTRAINT login_transactions_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants ON DELETE CASCADE
 );
 CREATE INDEX login_transactions_expires ON login_transactions (tenant_id, expires_at);
+CREATE INDEX login_transactions_network ON login_transactions (tenant_id, network, created_at);
 COMMENT ON COLUMN login_transactions.upstream IS 'on the way to an identity provider: which, and the hashes of state and nonce';
 COMMENT ON COLUMN login_transactions.upstream_sealed IS 'the PKCE verifier and nonce for the identity provider';
 

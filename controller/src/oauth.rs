@@ -49,6 +49,15 @@ pub(crate) mod code;
 /// Programs without a browser.
 pub(crate) mod device;
 
+/// What a browser brings: cookies, and proof that a form was ours.
+pub(crate) mod browser;
+
+/// What goes wrong on the way through our pages.
+pub(crate) mod setback;
+
+/// Signing in, and what comes after.
+pub(crate) mod login;
+
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {
     Router::new()

@@ -26,6 +26,9 @@ pub mod authenticator;
 /// Clients of authorization servers.
 pub mod client;
 
+/// Who is signed in to our pages.
+pub mod browser_session;
+
 /// Sealed values.
 pub mod credential;
 
@@ -49,6 +52,9 @@ pub mod identity_provider;
 
 /// How many calls per time.
 pub mod limit;
+
+/// Requests on their way through login and consent.
+pub mod login_transaction;
 
 /// Gateway nodes as last seen.
 pub mod node;

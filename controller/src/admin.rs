@@ -42,6 +42,9 @@ mod header;
 /// What well-known services call their credentials.
 mod hint;
 
+/// Where users sign in elsewhere.
+mod identity_provider;
+
 /// API keys.
 mod key;
 
@@ -77,6 +80,9 @@ mod tenant;
 
 /// Admin tokens.
 mod token;
+
+/// The people of a tenant.
+mod user;
 
 pub use actor::Actor;
 pub use origin::PublicScheme;

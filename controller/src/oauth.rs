@@ -32,11 +32,15 @@ pub(crate) mod password;
 /// Where users sign in elsewhere.
 pub(crate) mod idp;
 
+/// What tokens say of a user.
+pub(crate) mod rights;
+
 /// Who asks for tokens.
 pub(crate) mod client;
 
 /// Where users are sent back to.
 pub(crate) mod redirect;
+
 /// What people see.
 pub(crate) mod pages;
 

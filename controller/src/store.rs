@@ -47,6 +47,9 @@ pub mod head;
 /// API keys.
 pub mod key;
 
+/// Who is who at an identity provider.
+pub mod identity;
+
 /// Where users sign in elsewhere.
 pub mod identity_provider;
 

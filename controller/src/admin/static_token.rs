@@ -281,7 +281,7 @@ fn check_open_fields(checks: &mut Checks, given: &v1::StaticToken, mask: &Mask) 
         checks.refuse(
             "static_token.subject",
             "must have at most 256 bytes without control characters, and be none of `anonymous`, \
-             `keys/…` and `tokens/…`",
+             `keys/…`, `tokens/…` and `clients/…`",
         );
     }
     if mask.names("roles") {

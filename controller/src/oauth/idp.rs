@@ -1,5 +1,6 @@
 //! Signing in at a tenant's identity provider (OpenID Connect).
 
+use super::issuer::Issuer;
 use crate::store::{OneTenant, StoreError, Tx};
 
 /// A provider as the login page offers it.
@@ -16,4 +17,9 @@ pub(crate) async fn offered(tx: &mut Tx<OneTenant>) -> Result<Vec<Provider>, Sto
     let offered = tx.offered_identity_providers().await?.into_iter();
     let offered = offered.map(|(slug, display_name)| Provider { slug, display_name });
     Ok(offered.collect())
+}
+
+/// What is registered at a provider: where it sends browsers back to.
+pub(crate) fn redirect_uri(issuer: &Issuer, slug: &str) -> String {
+    issuer.url(&format!("/callback/{slug}"))
 }

@@ -1,7 +1,7 @@
 //! Where a sealed value is stored and what it is for: what its seal binds, so that bytes moved to
 //! another row, or kept while the row around them changed, do not open.
 
-use proto::id::{ServerUid, StaticTokenUid, TenantUid};
+use proto::id::{IdentityProviderUid, ServerUid, StaticTokenUid, TenantUid};
 use seal::Context;
 use uuid::Uuid;
 
@@ -71,6 +71,36 @@ impl<'a> Place<'a> {
             origin: "",
             subject: "issuer",
             kind: "jwt",
+        }
+    }
+
+    /// Our secret at an identity provider.
+    pub fn provider_secret(tenant: TenantUid, provider: IdentityProviderUid) -> Self {
+        Self {
+            tenant,
+            table: "identity_providers",
+            record: provider.uuid(),
+            field: "secret",
+            generation: 0,
+            server: Uuid::nil(),
+            origin: "",
+            subject: "provider",
+            kind: "oidc",
+        }
+    }
+
+    /// What a login must show again when it comes back from an identity provider.
+    pub fn login(tenant: TenantUid, transaction: Uuid) -> Self {
+        Self {
+            tenant,
+            table: "login_transactions",
+            record: transaction,
+            field: "upstream",
+            generation: 0,
+            server: Uuid::nil(),
+            origin: "",
+            subject: "browser",
+            kind: "oidc",
         }
     }
 

@@ -3,7 +3,7 @@
 
 /// Whether another issuer, a proxy or a tenant's backend may name somebody so: 1 to 256 bytes without
 /// control characters, and none of the names that are ours to give (`anonymous`, `keys/…`,
-/// `tokens/…`).
+/// `tokens/…`, `clients/…`).
 pub fn is_subject(text: &str) -> bool {
     (1..=MAX).contains(&text.len())
         && !text.chars().any(char::is_control)
@@ -12,7 +12,7 @@ pub fn is_subject(text: &str) -> bool {
 }
 
 const MAX: usize = 256;
-const RESERVED: [&str; 2] = ["keys/", "tokens/"];
+const RESERVED: [&str; 3] = ["keys/", "tokens/", "clients/"];
 
 #[cfg(test)]
 mod tests {
@@ -24,7 +24,15 @@ mod tests {
         for good in ["alice", "auth0|1", "a b", "Anonymous", "my/keys/", "ä"] {
             assert!(is_subject(good), "{good}");
         }
-        for bad in ["", "anonymous", "keys/ci", "tokens/x", "a\nb", "a\u{85}"] {
+        for bad in [
+            "",
+            "anonymous",
+            "keys/ci",
+            "tokens/x",
+            "clients/x",
+            "a\nb",
+            "a\u{85}",
+        ] {
             assert!(!is_subject(bad), "{bad}");
         }
         assert!(is_subject(&"a".repeat(256)));

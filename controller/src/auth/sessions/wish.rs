@@ -48,7 +48,7 @@ impl Wish {
             .ok_or_else(|| Problem::field("user", "is required: whom the session is for"))?;
         let user: String = member("user", user)?;
         if !is_subject(&user) {
-            let text = "must be 1 to 256 bytes without control characters, and not `anonymous`, `keys/…` or `tokens/…`";
+            let text = "must be 1 to 256 bytes without control characters, and not `anonymous`, `keys/…`, `tokens/…` or `clients/…`";
             return Err(Problem::field("user", text));
         }
         Ok(Self {

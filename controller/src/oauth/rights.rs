@@ -1,0 +1,72 @@
+//! What tokens say of a user, and what happens when it is no longer so: the tokens from before do not
+//! count any more, and their holders fetch new ones.
+
+use std::time::Duration;
+
+use proto::{id::UserUid, sync::v1::RevocationKind};
+
+use super::rules::LONGEST_ACCESS_LIFE;
+use crate::store::{OneTenant, Tx, revocation::Revoked};
+
+/// A user's rights have changed: what was issued until now does not count.
+pub(crate) fn cut(tx: &mut Tx<OneTenant>, user: UserUid) {
+    let now = tx.time();
+    tx.revoke(Revoked {
+        kind: RevocationKind::User,
+        id: user.to_string(),
+        issued_until: Some(now),
+        life: LIFE,
+    });
+}
+
+/// A user is gone: nothing of theirs counts.
+pub(crate) fn end(tx: &mut Tx<OneTenant>, user: UserUid) {
+    tx.revoke(Revoked {
+        kind: RevocationKind::User,
+        id: user.to_string(),
+        issued_until: None,
+        life: LIFE,
+    });
+}
+
+/// What is wrong with a login: it is the user's name for the policy, too, and must not read as
+/// something else's.
+pub(crate) fn unfit_login(login: &str) -> Option<&'static str> {
+    let visible = |c: char| !c.is_control() && !c.is_whitespace();
+    if !(1..=LOGIN).contains(&login.chars().count()) || !login.chars().all(visible) {
+        return Some("must have 1 to 200 visible characters without spaces");
+    }
+    (!token::is_subject(login)).then_some(
+        "must have at most 256 bytes and be none of `anonymous`, `keys/…`, `tokens/…` and `clients/…`",
+    )
+}
+
+const LOGIN: usize = 200;
+/// As long as any token from before, and a little for clocks that differ.
+const LIFE: Duration = LONGEST_ACCESS_LIFE.saturating_add(Duration::from_mins(5));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_nobody_elses_name() {
+        for good in ["ada@acme.com", "ada", "Ada.Lovelace+x", "ädä", "x/keys/"] {
+            assert_eq!(unfit_login(good), None, "{good}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "a\nb",
+            "anonymous",
+            "keys/ci",
+            "tokens/x",
+            "clients/x",
+        ] {
+            assert!(unfit_login(bad).is_some(), "{bad}");
+        }
+        assert!(unfit_login(&"a".repeat(200)).is_none());
+        assert!(unfit_login(&"a".repeat(201)).is_some());
+        assert!(unfit_login(&"ä".repeat(200)).is_some());
+    }
+}

@@ -334,14 +334,8 @@ mod tests {
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
         );
-        let check = |text: &'static str, hash: Option<String>| {
-            let passwords = passwords.clone();
-            async move {
-                passwords
-                    .check(super::tests::text(text), hash)
-                    .await
-                    .unwrap()
-            }
+        let check = async |given: &str, hash: Option<String>| {
+            passwords.check(text(given), hash).await.unwrap()
         };
         let right = check("correct horse battery", Some(hash.clone())).await;
         assert!(matches!(right, Checked::Right));

@@ -24,6 +24,9 @@ mod dial;
 /// A connection.
 mod stream;
 
+/// One bounded exchange.
+pub mod fetch;
+
 pub use self::{
     dial::{DialError, Dialer},
     origin::{Endpoint, Origin, Scheme, UrlError},

@@ -15,7 +15,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use egress::{Dialer, Endpoint};
+use egress::{Dialer, Endpoint, fetch::FetchError as Exchange};
 use metrics::counter;
 use proto::id::TenantUid;
 use runtime::shutdown::Tasks;
@@ -155,7 +155,7 @@ impl Registry {
         tasks.spawn("jwks", async move {
             let outcome = match slots.acquire().await {
                 Ok(_slot) => fetch(&dialer, &remote.endpoint).await,
-                Err(_) => Err(FetchError::Deadline),
+                Err(_) => Err(FetchError::Exchange(Exchange::Deadline)),
             };
             remote.take(outcome);
         });

@@ -8,6 +8,7 @@ mod grant;
 mod idp;
 mod key;
 mod limits;
+mod login;
 mod node;
 mod revision;
 mod revoke;
@@ -73,6 +74,10 @@ pub(crate) enum Command {
     /// Tokens: what people and CI present to the admin API
     #[command(subcommand)]
     Token(token::Verb),
+    /// Sign in as a user of a tenant; the commands that follow need no admin token
+    Login(login::LoginArgs),
+    /// Revoke and forget what `login` was given
+    Logout,
     /// Print the `mcpServers` entry to paste into an MCP client
     ClientConfig(client_config::ClientConfigArgs),
     /// Wait until a revision is live on every node
@@ -83,28 +88,40 @@ pub(crate) enum Command {
 
 /// Runs one command.
 pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
-    let session = Session::open(&cli.global)?;
-    let result = match cli.command {
-        Command::Tenant(verb) => tenant::run(verb, &session, printer).await,
-        Command::Server(verb) => server::run(verb, &session, printer).await,
-        Command::Key(verb) => key::run(verb, &session, printer).await,
-        Command::StaticToken(verb) => static_token::run(verb, &session, printer).await,
-        Command::Acl(verb) => acl::run(verb, &session, printer).await,
-        Command::Limits(verb) => limits::run(verb, &session, printer).await,
-        Command::User(verb) => user::run(verb, &session, printer).await,
-        Command::Idp(verb) => idp::run(verb, &session, printer).await,
-        Command::Client(verb) => client::run(verb, &session, printer).await,
-        Command::Grant(verb) => grant::run(verb, &session, printer).await,
-        Command::SigningKey(verb) => signing_key::run(verb, &session, printer).await,
-        Command::Revoke(what) => revoke::run(what, &session, printer).await,
-        Command::Node(verb) => node::run(verb, &session, printer).await,
-        Command::Revision(verb) => revision::run(verb, &session, printer).await,
-        Command::Token(verb) => token::run(verb, &session, printer).await,
-        Command::ClientConfig(args) => client_config::run(args, &session, printer).await,
-        Command::Wait(args) => wait::run(args, &session, printer).await,
-        Command::Status => status::run(&session, printer).await,
+    let command = match cli.command {
+        Command::Login(args) => return login::login(&args, &cli.global, printer).await,
+        Command::Logout => return login::logout(&cli.global, printer).await,
+        command => command,
     };
+    let session = Session::open(&cli.global).await?;
+    let result = run_in(command, &session, printer).await;
     result.map_err(|failure| failure.at(session.endpoint()))
+}
+
+/// Runs a command that speaks to the admin API.
+async fn run_in(command: Command, session: &Session, printer: &Printer) -> Result<(), Failure> {
+    match command {
+        // They bring a session about, or need none.
+        Command::Login(_) | Command::Logout => Ok(()),
+        Command::Tenant(verb) => tenant::run(verb, session, printer).await,
+        Command::Server(verb) => server::run(verb, session, printer).await,
+        Command::Key(verb) => key::run(verb, session, printer).await,
+        Command::StaticToken(verb) => static_token::run(verb, session, printer).await,
+        Command::Acl(verb) => acl::run(verb, session, printer).await,
+        Command::Limits(verb) => limits::run(verb, session, printer).await,
+        Command::User(verb) => user::run(verb, session, printer).await,
+        Command::Idp(verb) => idp::run(verb, session, printer).await,
+        Command::Client(verb) => client::run(verb, session, printer).await,
+        Command::Grant(verb) => grant::run(verb, session, printer).await,
+        Command::SigningKey(verb) => signing_key::run(verb, session, printer).await,
+        Command::Revoke(what) => revoke::run(what, session, printer).await,
+        Command::Node(verb) => node::run(verb, session, printer).await,
+        Command::Revision(verb) => revision::run(verb, session, printer).await,
+        Command::Token(verb) => token::run(verb, session, printer).await,
+        Command::ClientConfig(args) => client_config::run(args, session, printer).await,
+        Command::Wait(args) => wait::run(args, session, printer).await,
+        Command::Status => status::run(session, printer).await,
+    }
 }
 
 /// `tenants/{tenant}`.

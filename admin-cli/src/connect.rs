@@ -24,7 +24,12 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
-use crate::{args::Global, failure::Failure, input};
+use crate::{
+    args::Global,
+    failure::Failure,
+    input,
+    login::{self, KeptError},
+};
 
 /// An installation, as seen by the holder of a token.
 pub(crate) struct Session {
@@ -36,20 +41,16 @@ type Service = InterceptedService<Channel, Credentials>;
 
 impl Session {
     /// Reads what is needed to connect.
-    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
-        let endpoint = global.endpoint.clone().ok_or_else(|| {
-            Failure::Usage(
-                "--endpoint: not set; set it or ALDGATE_ENDPOINT to the admin API's URL".into(),
-            )
-        })?;
+    pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
+        let endpoint = endpoint(global)?;
         let ca_file = global.ca_file.as_deref().ok_or_else(|| {
             Failure::Usage("--ca-file: not set; set it or ALDGATE_CA_FILE to the PEM file of the CA that signed the admin API's certificate".into())
         })?;
+        let channel = channel(&endpoint, ca_file)?;
         let credentials = Credentials {
-            token: bearer(&token(global.token_file.as_deref())?)?,
+            token: bearer(&token(global.token_file.as_deref(), &endpoint).await?)?,
             deadline: global.deadline,
         };
-        let channel = channel(&endpoint, ca_file)?;
         let service = InterceptedService::new(channel, credentials);
         Ok(Self { endpoint, service })
     }
@@ -167,12 +168,30 @@ fn channel(endpoint: &str, ca_file: &Path) -> Result<Channel, Failure> {
     Ok(endpoint.connect_lazy())
 }
 
-fn token(file: Option<&Path>) -> Result<SecretString, Failure> {
+/// The admin API's URL.
+pub(crate) fn endpoint(global: &Global) -> Result<String, Failure> {
+    global.endpoint.clone().ok_or_else(|| {
+        Failure::Usage(
+            "--endpoint: not set; set it or ALDGATE_ENDPOINT to the admin API's URL".into(),
+        )
+    })
+}
+
+/// The admin token that was given, or else that of the person who signed in.
+async fn token(file: Option<&Path>, endpoint: &str) -> Result<SecretString, Failure> {
     if let Some(path) = file {
         return input::secret("--token-file", path);
     }
     let token = Source::from_env().secret("ALDGATE_TOKEN");
-    token.map_err(Failure::Settings)?.ok_or(Failure::NoToken)
+    if let Some(token) = token.map_err(Failure::Settings)? {
+        return Ok(token);
+    }
+    match login::token(endpoint).await {
+        Ok(token) => token.ok_or(Failure::NoToken),
+        // Who has no place to keep a login has none.
+        Err(Failure::Kept(KeptError::NoPlace)) => Err(Failure::NoToken),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn bearer(token: &SecretString) -> Result<MetadataValue<Ascii>, Failure> {

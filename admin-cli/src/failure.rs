@@ -12,6 +12,8 @@ use tonic_types::StatusExt as _;
 
 pub(crate) use receipts::NotLive;
 
+use crate::{login::KeptError, web::WebError};
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -30,9 +32,18 @@ pub(crate) enum Failure {
     Settings(#[source] SettingsError),
     /// Nobody said who is calling.
     #[error(
-        "no admin token: set ALDGATE_TOKEN_FILE or --token-file to the file that holds it, or ALDGATE_TOKEN"
+        "no admin token: set ALDGATE_TOKEN_FILE or --token-file to the file that holds it, or ALDGATE_TOKEN; or sign in with `aldgate login`"
     )]
     NoToken,
+    /// Nobody could be signed in.
+    #[error("cannot sign in: {0}")]
+    SignIn(String),
+    /// What is kept of a login does not work.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// A tenant's public address did not answer.
+    #[error(transparent)]
+    Web(#[from] WebError),
     /// The controller answered with an error.
     #[error("{}", Answer(_0))]
     Call(Box<Status>),
@@ -78,7 +89,18 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::File { .. } | Self::Settings(_) => Exit::Usage,
-            Self::NoToken => Exit::Auth,
+            Self::NoToken | Self::SignIn(_) => Exit::Auth,
+            Self::Kept(_) => Exit::Failed,
+            Self::Web(WebError::NotAUrl(_) | WebError::Plain(_) | WebError::Header(_)) => {
+                Exit::Usage
+            }
+            Self::Web(
+                WebError::Connect { .. }
+                | WebError::Exchange { .. }
+                | WebError::Late { .. }
+                | WebError::TooLong(_)
+                | WebError::Trust(_),
+            ) => Exit::Unreachable,
             Self::Call(status) => exit_of(status.code()),
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::WaitTimedOut(_) | Self::Cancelled => Exit::Cancelled,
@@ -131,6 +153,9 @@ impl Failure {
             | Self::File { .. }
             | Self::Settings(_)
             | Self::NoToken
+            | Self::SignIn(_)
+            | Self::Kept(_)
+            | Self::Web(_)
             | Self::Cancelled
             | Self::Output(_)
             | Self::Denied => None,

@@ -9,6 +9,22 @@ mod cmd;
 /// Where the controller is, and who we are to it.
 mod connect;
 
+/// Signing in as a person, in place of an admin token.
+mod login;
+
+/// HTTP towards a tenant's public address.
+mod web;
+
+/// Where a browser comes back to.
+mod callback;
+
+/// What ties an authorization to the one who asked.
+mod pkce;
+
+/// For tests: a server of which the test holds the other end.
+#[cfg(test)]
+mod scripted;
+
 /// Values too long or too secret for the command line.
 mod input;
 

@@ -135,6 +135,9 @@ impl Printer {
     /// A message beside the data.
     #[expect(clippy::unused_self, reason = "printing is asked of the printer alone")]
     pub(crate) fn note(&self, text: &str) {
+        // Parts of it may come from a server: nothing in them commands the terminal.
+        let text: Vec<_> = text.lines().map(table::printable).collect();
+        let text = text.join("\n");
         // A message that cannot be written has nobody to read it.
         let _ = writeln!(io::stderr(), "{text}");
     }

@@ -51,7 +51,7 @@ fn shown(value: &str) -> String {
 }
 
 /// Names and descriptions come from others: nothing in them may command the terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || INVISIBLE.contains(&c) {

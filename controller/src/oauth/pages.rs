@@ -16,14 +16,8 @@ pub(crate) use self::{
     trouble::{Done, Trouble},
 };
 
-/// Whose pages they are: the tenant's name, logo and colour.
+/// Whose pages they are.
 mod look;
-
-/// The tenant's colour and what can be read on it.
-mod colour;
-
-/// The one stylesheet.
-mod style;
 
 /// Text that came from a client.
 mod said;
@@ -54,3 +48,6 @@ mod connections;
 
 /// What went wrong, and what is done.
 mod trouble;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,10 @@
 //! nothing: only its name is shown, and as what it is (A21).
 
 use super::said;
+use crate::oauth::{
+    client::{Client, Registration},
+    redirect::{Redirect, RedirectKind},
+};
 
 /// A client as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +34,30 @@ impl ClientShown {
         Self { name, standing }
     }
 
+    /// As it is known here.
+    pub(crate) fn of(client: &Client) -> Self {
+        let host = client.host.clone();
+        let standing = Standing::of(client.registration, client.verified, host);
+        Self::new(&client.name, standing)
+    }
+
     /// Whether its name is but a claim.
     pub(super) fn is_unverified(&self) -> bool {
         self.standing == Standing::Unverified
+    }
+}
+
+impl Standing {
+    /// What is known of a client that came to be known this way.
+    pub(crate) fn of(registration: Registration, verified: bool, host: Option<String>) -> Self {
+        match (registration, verified, host) {
+            (Registration::Manual | Registration::Document, true, _) => Self::Verified,
+            (Registration::Manual, false, _) => Self::Operator,
+            (Registration::Document, false, Some(host)) => Self::Document(host),
+            (Registration::Document, false, None) | (Registration::Dynamic, _, _) => {
+                Self::Unverified
+            }
+        }
     }
 }
 
@@ -42,12 +67,34 @@ pub(crate) enum RedirectShown {
     /// A web page of this host; `site` is the domain that somebody registered, the end of `host`.
     Https { host: String, site: String },
     /// A program on the same computer.
-    Loopback { host: String, port: u16 },
+    Loopback { host: String, port: Option<u16> },
     /// The app that opens URLs of this scheme.
     Private { scheme: String },
 }
 
 impl RedirectShown {
+    /// Where a request leads.
+    pub(crate) fn of(redirect: &Redirect) -> Self {
+        Self::of_kind(redirect.kind.clone())
+    }
+
+    /// Where a connection was made from: the origin that stands with its grant; none for a device.
+    pub(crate) fn of_origin(origin: &str) -> Option<Self> {
+        if let Some((scheme, "")) = origin.split_once(':') {
+            let scheme = scheme.to_owned();
+            return Some(Self::Private { scheme });
+        }
+        RedirectKind::read(origin).ok().map(Self::of_kind)
+    }
+
+    fn of_kind(kind: RedirectKind) -> Self {
+        match kind {
+            RedirectKind::Https { host, site } => Self::Https { host, site },
+            RedirectKind::Loopback { host, port } => Self::Loopback { host, port },
+            RedirectKind::Private { scheme } => Self::Private { scheme },
+        }
+    }
+
     /// The host in two parts: what anybody can choose, and what somebody registered.
     fn parts<'a>(host: &'a str, site: &str) -> (&'a str, &'a str) {
         match host.strip_suffix(site) {
@@ -70,7 +117,10 @@ impl RedirectShown {
     pub(super) fn emphasised(&self) -> String {
         match self {
             Self::Https { host, site } => Self::parts(host, site).1.to_owned(),
-            Self::Loopback { host, port } => format!("{host}:{port}"),
+            Self::Loopback { host, port } => match port {
+                Some(port) => format!("{host}:{port}"),
+                None => host.clone(),
+            },
             Self::Private { scheme } => format!("{scheme}://"),
         }
     }
@@ -82,6 +132,45 @@ const LONGEST_NAME: usize = 60;
 mod tests {
     use super::*;
 
+    /// A21.
+    #[test]
+    fn only_a_document_or_an_operator_makes_a_client_verified() {
+        use Registration::{Document, Dynamic, Manual};
+        let host = || Some("claude.ai".to_owned());
+        assert_eq!(Standing::of(Document, true, host()), Standing::Verified);
+        for (registration, verified, host, standing) in [
+            (Dynamic, true, host(), Standing::Unverified),
+            (Dynamic, false, None, Standing::Unverified),
+            (
+                Document,
+                false,
+                host(),
+                Standing::Document("claude.ai".into()),
+            ),
+            (Document, false, None, Standing::Unverified),
+            (Manual, false, None, Standing::Operator),
+        ] {
+            assert_eq!(Standing::of(registration, verified, host), standing);
+        }
+    }
+
+    #[test]
+    fn an_origin_is_shown_as_what_it_is() {
+        let of = RedirectShown::of_origin;
+        let host = "localhost".to_owned();
+        assert_eq!(
+            of("http://localhost"),
+            Some(RedirectShown::Loopback { host, port: None })
+        );
+        let scheme = "cursor".to_owned();
+        assert_eq!(of("cursor:"), Some(RedirectShown::Private { scheme }));
+        assert_eq!(
+            of("https://api.claude.ai").unwrap().emphasised(),
+            "claude.ai"
+        );
+        assert_eq!(of(""), None);
+    }
+
     #[test]
     fn the_registered_domain_is_told_from_what_stands_before_it() {
         let parts = RedirectShown::parts;
@@ -92,6 +181,6 @@ mod tests {
             ("claude.ai.", "evil.test")
         );
         assert_eq!(parts("notclaude.ai", "claude.ai"), ("", "notclaude.ai"));
-        assert_eq!(parts("192.0.2.1", ""), ("192.0.2.1", ""));
+        assert_eq!(parts("192.0.2.1", ""), ("", "192.0.2.1"));
     }
 }

@@ -32,7 +32,7 @@ fn ours(module_path: &str) -> bool {
 }
 
 /// Every crate of the workspace by the name its modules have: libraries, programs and tests.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "admin_cli",
     "aldgate",
     "aldgate_controller",
@@ -41,6 +41,7 @@ const OURS: [&str; 15] = [
     "e2e",
     "egress",
     "gateway",
+    "look",
     "mcp",
     "policy",
     "proto",

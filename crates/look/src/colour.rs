@@ -5,11 +5,11 @@ use std::fmt;
 
 /// A colour of the sRGB space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Colour([u8; 3]);
+pub struct Colour([u8; 3]);
 
 impl Colour {
     /// Reads `#rrggbb`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#')?;
         if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
@@ -19,7 +19,7 @@ impl Colour {
     }
 
     /// Black or white, whichever reads better on it.
-    pub(super) fn text(self) -> Self {
+    pub fn text(self) -> Self {
         if contrast(self, WHITE) >= contrast(self, BLACK) {
             WHITE
         } else {
@@ -28,12 +28,12 @@ impl Colour {
     }
 
     /// The nearest shade, darker, that reads on a light ground.
-    pub(super) fn on_light(self) -> Self {
+    pub fn on_light(self) -> Self {
         self.towards(BLACK, LIGHT_GROUND)
     }
 
     /// The nearest shade, lighter, that reads on a dark ground.
-    pub(super) fn on_dark(self) -> Self {
+    pub fn on_dark(self) -> Self {
         self.towards(WHITE, DARK_GROUND)
     }
 

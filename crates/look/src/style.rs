@@ -8,13 +8,14 @@ use super::colour::Colour;
 
 /// A stylesheet with a colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Style {
+pub struct Style {
     /// What stands between the tags, exactly.
-    pub(super) text: String,
+    pub text: String,
 }
 
 impl Style {
-    pub(super) fn of(colour: Colour) -> Self {
+    /// With this colour.
+    pub fn of(colour: Colour) -> Self {
         let text = colour.text();
         let light = colour.on_light();
         let dark = colour.on_dark();
@@ -27,10 +28,10 @@ impl Style {
     }
 
     /// As the content security policy names it.
-    pub(super) fn source(&self) -> String {
+    pub fn source(&self) -> String {
         let hash = digest(&SHA256, self.text.as_bytes());
         format!("'sha256-{}'", STANDARD.encode(hash))
     }
 }
 
-const SHEET: &str = include_str!("../../../templates/page.css");
+const SHEET: &str = include_str!("../templates/page.css");

@@ -62,6 +62,9 @@ pub mod foreign;
 /// The public conformance suite, straight at the fixture and through a gateway.
 pub mod conformance;
 
+/// A user agent and a client that the test holds in its hands.
+pub mod agent;
+
 /// A person with a browser.
 pub mod person;
 

@@ -26,4 +26,5 @@ mod roles;
 mod schema;
 mod ssrf;
 mod tools;
+mod vendors;
 mod waiting;

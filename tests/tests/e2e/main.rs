@@ -2,6 +2,7 @@
 //! behaviour; every test owns its cluster.
 
 mod admin_api;
+mod attacks;
 mod authenticators;
 mod authz;
 mod calls;

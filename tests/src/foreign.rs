@@ -28,13 +28,22 @@ pub struct Python {
 impl Node {
     /// Installs the packages unless they are those of the lock file already.
     pub async fn install() -> Result<Self> {
-        tokio::task::spawn_blocking(|| {
-            let dir = root().join("tests");
+        Self::of("tests", &["ci"]).await
+    }
+
+    /// Those of further clients, outside `./dev test`.
+    pub async fn install_further() -> Result<Self> {
+        Self::of("tests/clients/all", &["ci", "--no-workspaces"]).await
+    }
+
+    async fn of(dir: &'static str, npm: &'static [&'static str]) -> Result<Self> {
+        tokio::task::spawn_blocking(move || {
+            let dir = root().join(dir);
             let modules = dir.join("node_modules");
             once(
                 &dir.join("package-lock.json"),
                 &modules.join(".installed"),
-                || run(Command::new("npm").arg("ci").current_dir(&dir)),
+                || run(Command::new("npm").args(npm).current_dir(&dir)),
             )?;
             Ok(Self { modules })
         })
@@ -62,9 +71,18 @@ impl Node {
 impl Python {
     /// Installs the packages unless they are those of the requirements already.
     pub async fn install() -> Result<Self> {
-        tokio::task::spawn_blocking(|| {
-            let requirements = root().join("tests/clients/py/requirements.txt");
-            let home = beside_us("demo-server")?.with_file_name("python");
+        Self::of("requirements.txt", "python").await
+    }
+
+    /// Those of further clients, outside `./dev test`.
+    pub async fn install_further() -> Result<Self> {
+        Self::of("all.txt", "python-all").await
+    }
+
+    async fn of(requirements: &'static str, home: &'static str) -> Result<Self> {
+        tokio::task::spawn_blocking(move || {
+            let requirements = root().join("tests/clients/py").join(requirements);
+            let home = beside_us("demo-server")?.with_file_name(home);
             once(&requirements, &home.join(".installed"), || {
                 // Left over from other requirements, or half made.
                 let _ = std::fs::remove_dir_all(&home);
@@ -80,7 +98,12 @@ impl Python {
 
     /// The program `python` that finds the packages.
     pub fn program(&self) -> PathBuf {
-        self.home.join("bin/python")
+        self.script("python")
+    }
+
+    /// A program that a package brought.
+    pub fn script(&self, name: &str) -> PathBuf {
+        self.home.join("bin").join(name)
     }
 }
 

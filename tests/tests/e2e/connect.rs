@@ -9,6 +9,8 @@ use tests::{
 
 use crate::people::People;
 
+mod others;
+
 /// S2-11, S2-12, S4-32, S4-33.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_typescript_client_connects_on_the_first_try_and_stays_connected() -> Result<()> {

@@ -67,7 +67,9 @@ impl Agent {
             request
         } else {
             let cookies = self.cookies.iter();
-            let line: Vec<_> = cookies.map(|(name, value)| format!("{name}={value}")).collect();
+            let line: Vec<_> = cookies
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             request.header("cookie", line.join("; "))
         };
         let host = self.issuer.split("://").nth(1).unwrap_or_default();
@@ -87,7 +89,8 @@ impl Agent {
 
     /// GETs a path of the issuer.
     pub async fn get(&mut self, path: &str) -> Result<Response> {
-        self.send(Request::get(path).header("accept", "text/html")).await
+        self.send(Request::get(path).header("accept", "text/html"))
+            .await
     }
 
     /// Sends a form.
@@ -172,7 +175,10 @@ impl Agent {
     /// What a program sends to an endpoint, without cookies.
     pub async fn program(&self, path: &str, fields: &[(&str, &str)]) -> Result<Response> {
         let host = self.issuer.split("://").nth(1).unwrap_or_default();
-        form_request(path, fields).host(host).send(self.address).await
+        form_request(path, fields)
+            .host(host)
+            .send(self.address)
+            .await
     }
 
     /// Registers a client (RFC 7591).
@@ -185,7 +191,10 @@ impl Agent {
     /// Sends these bytes to be registered.
     pub async fn register_raw(&self, body: String) -> Result<Response> {
         let host = self.issuer.split("://").nth(1).unwrap_or_default();
-        Request::post("/register", body).host(host).send(self.address).await
+        Request::post("/register", body)
+            .host(host)
+            .send(self.address)
+            .await
     }
 
     /// Redeems the code of a callback as a public client.

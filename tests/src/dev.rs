@@ -15,9 +15,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     cluster::Cluster,
     demo::Demo,
+    person::Person,
     postgres::Durability,
-    seed::{Seed, Seeded},
-    state::{Ops, Pids, State},
+    seed::{self, Seed, Seeded},
+    state::{Ops, Pids, State, User},
 };
 
 /// What `up` shall start.
@@ -80,7 +81,18 @@ impl Stack {
         }
         .plant(cluster.cli(), &secrets)
         .await?;
-        let state = state(&cluster, &demo, &seeded, &hosts);
+        let person = Person {
+            login: "demo@example.com".to_owned(),
+            password: format!("demo-{}", uuid::Uuid::new_v4().simple()),
+        };
+        seed::invite(cluster.cli(), &secrets, DEMO, &person).await?;
+        let state = State {
+            user: Some(User {
+                name: person.login,
+                password: person.password,
+            }),
+            ..state(&cluster, &demo, &seeded, &hosts)
+        };
         Ok(Self {
             cluster,
             seeded,

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::{cli::Cli, scratch::write_private};
+use crate::{cli::Cli, person::Person, scratch::write_private};
 
 /// What to make.
 #[derive(Debug, Clone)]
@@ -38,6 +38,38 @@ pub struct Seeded {
 struct CreatedKey {
     key: String,
 }
+
+/// A user who can sign in with a password and do everything at the tenant's servers.
+pub async fn invite(cli: &Cli, secrets: &Path, tenant: &str, person: &Person) -> Result<()> {
+    let password = secrets.join(format!("{tenant}.password"));
+    write_private(&password, &person.password)?;
+    let policy = secrets.join(format!("{tenant}.policy.yaml"));
+    write_private(&policy, POLICY)?;
+    let path = |path: &Path| Ok::<_, anyhow::Error>(path.to_str().context("UTF-8")?.to_owned());
+    let (password, policy) = (path(&password)?, path(&policy)?);
+    let who = [
+        "--login",
+        &person.login,
+        "--role",
+        "member",
+        "--admin-role",
+        "admin",
+    ];
+    let create = ["user", "create", "demo", "--tenant", tenant];
+    let secret = ["--password-file", &password];
+    cli.ok(&[&create[..], &who, &secret].concat()).await?;
+    let set = [
+        "acl", "set", "--tenant", tenant, "--file", &policy, "--wait",
+    ];
+    cli.ok(&set).await?;
+    Ok(())
+}
+
+const POLICY: &str = r#"roles:
+  member:
+    - server: "*"
+      access: "*"
+"#;
 
 impl Seed<'_> {
     /// Makes it and returns once it is live on every node. The key is kept in a file in `secrets`.

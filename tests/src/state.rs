@@ -35,7 +35,7 @@ pub struct State {
     pub tenant: String,
     /// The demo server's slug.
     pub server: String,
-    /// The demo end user; null until there is an authorization server to log in to.
+    /// The demo end user.
     pub user: Option<User>,
     /// The ops doors.
     pub ops: Ops,

@@ -22,6 +22,9 @@ pub fn welcome(stack: &Stack) -> String {
         "
   MCP URL   {url}   (the same behind {more})
   API key   {key}
+  Sign in   {login}   {password}
+
+Paste the MCP URL into a client that can sign in, open it in a browser to see how, or use the API key.
 
 Client configuration:
 {config}
@@ -41,6 +44,8 @@ Output of every process: {logs}
         url = state.mcp_url,
         more = more.join(", "),
         key = state.api_key,
+        login = state.user.as_ref().map_or("", |user| &user.name),
+        password = state.user.as_ref().map_or("", |user| &user.password),
         config = stack.seeded.client_config,
         call = hello(),
         file = State::path().display(),

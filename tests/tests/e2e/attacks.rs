@@ -103,11 +103,18 @@ pub(crate) fn host_of(origin: &str) -> &str {
 
 /// The member of a token answer.
 pub(crate) fn text<'a>(json: &'a Value, member: &str) -> Result<&'a str> {
-    json[member].as_str().with_context(|| format!("{member} in {json}"))
+    json[member]
+        .as_str()
+        .with_context(|| format!("{member} in {json}"))
 }
 
 /// The `error` of an answer, with the status it must have.
 pub(crate) fn error_of(answer: &Response, status: u16) -> Result<String> {
-    ensure!(answer.status == status, "{}: {}", answer.status, answer.text());
+    ensure!(
+        answer.status == status,
+        "{}: {}",
+        answer.status,
+        answer.text()
+    );
     Ok(text(&answer.json()?, "error")?.to_owned())
 }

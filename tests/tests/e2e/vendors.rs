@@ -259,7 +259,7 @@ async fn connects(people: &People, vendor: &Vendor) -> Result<()> {
     let callback = agent.authorize(&people.ada, &params, "allow").await?;
     let at = |url: &str| callback.as_str().starts_with(url);
     ensure!(at(vendor.redirect), "{callback}");
-    ensure!(parameter(&callback, "state").as_deref() == Some(&state));
+    ensure!(parameter(&callback, "state").as_deref() == Some(state.as_str()));
     ensure!(parameter(&callback, "iss").as_deref() == Some(people.origins[0].as_str()));
 
     let code = parameter(&callback, "code").context("a code")?;
@@ -273,7 +273,9 @@ async fn connects(people: &People, vendor: &Vendor) -> Result<()> {
     let tokens = token(&agent, vendor.secret, &client, &secret, &fields).await?;
     call(people, &tokens).await?;
 
-    let refresh = tokens["refresh_token"].as_str().context("a refresh token")?;
+    let refresh = tokens["refresh_token"]
+        .as_str()
+        .context("a refresh token")?;
     let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", refresh)];
     fields.extend(vendor.resource[2].then_some(("resource", resource.as_str())));
     let tokens = token(&agent, vendor.secret, &client, &secret, &fields).await?;
@@ -291,7 +293,10 @@ async fn identity(agent: &Agent, vendor: &Vendor) -> Result<(String, String)> {
     let effective = registered["redirect_uris"].as_array();
     let effective = effective.context("redirect URIs")?;
     let wanted = registration["redirect_uris"].as_array().context("them")?;
-    ensure!(wanted.iter().all(|uri| effective.contains(uri)), "{registered}");
+    ensure!(
+        wanted.iter().all(|uri| effective.contains(uri)),
+        "{registered}"
+    );
     let text = |member: &str| registered[member].as_str().unwrap_or_default().to_owned();
     ensure!(text("client_secret").is_empty() == (vendor.secret == Secret::None));
     Ok((text("client_id"), text("client_secret")))
@@ -322,7 +327,10 @@ async fn token(
     ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
     ensure!(answer.header("cache-control") == "no-store");
     let tokens = answer.json()?;
-    ensure!(no_nulls(&tokens) && tokens["token_type"] == "Bearer", "{tokens}");
+    ensure!(
+        no_nulls(&tokens) && tokens["token_type"] == "Bearer",
+        "{tokens}"
+    );
     ensure!(tokens["scope"].is_string() && tokens["expires_in"].is_u64());
     Ok(tokens)
 }
@@ -333,7 +341,11 @@ async fn call(people: &People, tokens: &Value) -> Result<()> {
     for (gateway, origin) in people.cluster.gateways.iter().zip(&people.origins) {
         let host = origin.split("://").nth(1).unwrap_or_default();
         let request: Request = tool_call("/mcp/demo", "add", &json!({"a": 1, "b": 2}));
-        let answer = request.host(host).bearer(token).send(gateway.address()).await?;
+        let answer = request
+            .host(host)
+            .bearer(token)
+            .send(gateway.address())
+            .await?;
         ensure!(text_of(&answer)? == "3", "{MODERN} {}", answer.text());
     }
     Ok(())

@@ -13,7 +13,13 @@ use super::{Field, public};
 async fn nobody_is_sent_where_no_client_registered() -> Result<()> {
     let field = Field::new().await?;
     let pkce = Pkce::new();
-    ensure!(field.consent(&pkce).await?.as_str().starts_with(Field::REDIRECT));
+    ensure!(
+        field
+            .consent(&pkce)
+            .await?
+            .as_str()
+            .starts_with(Field::REDIRECT)
+    );
     for redirect in [
         "https://evil.example/cb",
         "https://app.example.evil.example/cb",
@@ -54,7 +60,11 @@ async fn nobody_is_sent_where_no_client_registered() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_loopback_redirect_only_the_port_may_differ() -> Result<()> {
     let field = Field::new().await?;
-    let registered = ["http://127.0.0.1/cb", "http://localhost/other", "http://[::1]/cb"];
+    let registered = [
+        "http://127.0.0.1/cb",
+        "http://localhost/other",
+        "http://[::1]/cb",
+    ];
     let client = public(&field.agent(), "Native", &registered).await?;
     let pkce = Pkce::new();
     for (redirect, good) in [
@@ -76,7 +86,10 @@ async fn of_a_loopback_redirect_only_the_port_may_differ() -> Result<()> {
         params[1].1 = &client;
         params[2].1 = redirect;
         if good {
-            let back = field.agent().authorize(&field.people.ada, &params, "allow").await?;
+            let back = field
+                .agent()
+                .authorize(&field.people.ada, &params, "allow")
+                .await?;
             ensure!(back.as_str().starts_with(redirect), "{back}");
         } else {
             stays(&ask(&field, &params).await?, redirect)?;
@@ -107,12 +120,18 @@ async fn a_request_without_a_proper_challenge_is_sent_back() -> Result<()> {
         (with("code_challenge_method", "plain"), "invalid_request"),
         (with("code_challenge", "short"), "invalid_request"),
         (with("response_type", "token"), "unsupported_response_type"),
-        (with("response_type", "code token"), "unsupported_response_type"),
+        (
+            with("response_type", "code token"),
+            "unsupported_response_type",
+        ),
         (without("response_type"), "invalid_request"),
         (with("response_mode", "fragment"), "invalid_request"),
         (with("response_mode", "form_post"), "invalid_request"),
         (with("response_mode", "web_message"), "invalid_request"),
-        (with("resource", "https://other.example/mcp"), "invalid_target"),
+        (
+            with("resource", "https://other.example/mcp"),
+            "invalid_target",
+        ),
         (with("scope", "bogus"), "invalid_scope"),
         (with("prompt", "none"), "login_required"),
     ] {
@@ -135,7 +154,13 @@ async fn a_request_without_a_proper_challenge_is_sent_back() -> Result<()> {
 async fn parameters_that_are_there_twice_are_refused() -> Result<()> {
     let field = Field::new().await?;
     let pkce = Pkce::new();
-    for name in ["client_id", "redirect_uri", "state", "scope", "code_challenge"] {
+    for name in [
+        "client_id",
+        "redirect_uri",
+        "state",
+        "scope",
+        "code_challenge",
+    ] {
         let mut params = field.good(&pkce);
         params.extend([(name, "x"), (name, "y")]);
         stays(&ask(&field, &params).await?, name)?;
@@ -143,8 +168,14 @@ async fn parameters_that_are_there_twice_are_refused() -> Result<()> {
     // The resource alone may be there more often (RES-5).
     let resource = field.people.urls().remove(0);
     let mut params = field.good(&pkce);
-    params.extend([("resource", resource.as_str()), ("resource", resource.as_str())]);
-    let back = field.agent().authorize(&field.people.ada, &params, "allow").await?;
+    params.extend([
+        ("resource", resource.as_str()),
+        ("resource", resource.as_str()),
+    ]);
+    let back = field
+        .agent()
+        .authorize(&field.people.ada, &params, "allow")
+        .await?;
     ensure!(parameter(&back, "code").is_some(), "{back}");
     Ok(())
 }
@@ -158,6 +189,9 @@ async fn ask(field: &Field, params: &[(&str, &str)]) -> Result<Response> {
 fn stays(answer: &Response, what: &str) -> Result<()> {
     ensure!(answer.status == 400, "{what:?}: {}", answer.status);
     ensure!(answer.headers.get("location").is_none(), "{what:?}");
-    ensure!(answer.header("content-type").starts_with("text/html"), "{what:?}");
+    ensure!(
+        answer.header("content-type").starts_with("text/html"),
+        "{what:?}"
+    );
     Ok(())
 }

@@ -10,15 +10,24 @@ use super::{Field, error_of, public, text};
 async fn a_code_is_good_for_its_client_its_redirect_and_its_verifier_alone() -> Result<()> {
     let field = Field::new().await?;
     let (agent, pkce, other) = (field.agent(), Pkce::new(), Pkce::new());
-    let thief = public(&agent, "Thief", &[Field::REDIRECT, "https://thief.example/cb"]).await?;
+    let thief = public(
+        &agent,
+        "Thief",
+        &[Field::REDIRECT, "https://thief.example/cb"],
+    )
+    .await?;
     let callback = field.consent(&pkce).await?;
     let resource = "https://other.example/mcp";
 
-    let stolen = agent.redeem(&thief, Field::REDIRECT, &callback, &pkce).await?;
+    let stolen = agent
+        .redeem(&thief, Field::REDIRECT, &callback, &pkce)
+        .await?;
     ensure!(error_of(&stolen, 400)? == "invalid_grant");
     let moved = agent.redeem(&field.client, "https://thief.example/cb", &callback, &pkce);
     ensure!(error_of(&moved.await?, 400)? == "invalid_grant");
-    let guessed = agent.redeem(&field.client, Field::REDIRECT, &callback, &other).await?;
+    let guessed = agent
+        .redeem(&field.client, Field::REDIRECT, &callback, &other)
+        .await?;
     ensure!(error_of(&guessed, 400)? == "invalid_grant");
     let code = parameter(&callback, "code").context("a code")?;
     let mut fields = vec![
@@ -32,7 +41,9 @@ async fn a_code_is_good_for_its_client_its_redirect_and_its_verifier_alone() -> 
     let elsewhere = agent.program("/token", &fields).await?;
     ensure!(error_of(&elsewhere, 400)? == "invalid_target");
 
-    let own = agent.redeem(&field.client, Field::REDIRECT, &callback, &pkce).await?;
+    let own = agent
+        .redeem(&field.client, Field::REDIRECT, &callback, &pkce)
+        .await?;
     ensure!(own.status == 200, "{}", own.text());
     Ok(())
 }
@@ -43,17 +54,23 @@ async fn a_code_that_comes_again_kills_what_it_gave() -> Result<()> {
     let field = Field::new().await?;
     let (agent, pkce) = (field.agent(), Pkce::new());
     let callback = field.consent(&pkce).await?;
-    let first = agent.redeem(&field.client, Field::REDIRECT, &callback, &pkce).await?;
+    let first = agent
+        .redeem(&field.client, Field::REDIRECT, &callback, &pkce)
+        .await?;
     let tokens = first.json()?;
     let access = text(&tokens, "access_token")?;
     for node in 0..2 {
         ensure!(field.call(node, access).await?.status == 200);
     }
 
-    let again = agent.redeem(&field.client, Field::REDIRECT, &callback, &pkce).await?;
+    let again = agent
+        .redeem(&field.client, Field::REDIRECT, &callback, &pkce)
+        .await?;
     ensure!(error_of(&again, 400)? == "invalid_grant");
     field.is_refused_soon(access).await?;
-    let refresh = agent.refresh(&field.client, text(&tokens, "refresh_token")?).await?;
+    let refresh = agent
+        .refresh(&field.client, text(&tokens, "refresh_token")?)
+        .await?;
     ensure!(error_of(&refresh, 400)? == "invalid_grant");
     Ok(())
 }
@@ -84,7 +101,9 @@ async fn a_guessed_code_does_nothing() -> Result<()> {
         ensure!(error_of(&answer, 400)? == "invalid_grant");
     }
     ensure!(field.call(0, text(&tokens, "access_token")?).await?.status == 200);
-    let own = agent.redeem(&field.client, Field::REDIRECT, &callback, &pkce).await?;
+    let own = agent
+        .redeem(&field.client, Field::REDIRECT, &callback, &pkce)
+        .await?;
     ensure!(own.status == 200, "{}", own.text());
     Ok(())
 }

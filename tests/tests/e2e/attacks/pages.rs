@@ -19,7 +19,12 @@ async fn a_consent_form_counts_in_its_own_browser_once() -> Result<()> {
     let cross = other.submit(&form, &allow).await?;
     refused(&cross, "another browser")?;
     let without = Form {
-        hidden: form.hidden.iter().filter(|(name, _)| name != "csrf").cloned().collect(),
+        hidden: form
+            .hidden
+            .iter()
+            .filter(|(name, _)| name != "csrf")
+            .cloned()
+            .collect(),
         ..form.clone()
     };
     refused(&victim.submit(&without, &allow).await?, "without a token")?;
@@ -30,12 +35,22 @@ async fn a_consent_form_counts_in_its_own_browser_once() -> Result<()> {
         }
     }
     refused(&victim.submit(&wrong, &allow).await?, "with another token")?;
-    let hidden: Vec<_> = form.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let hidden: Vec<_> = form
+        .hidden
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let fields: Vec<_> = hidden.iter().copied().chain(allow).collect();
     let foreign = form_request(&form.action, &fields).header("origin", "https://evil.example");
     refused(&victim.send(foreign).await?, "from another site")?;
-    let got = victim.get(&format!("{}?{}", form.action, encoded(&fields))).await?;
-    ensure!(got.headers.get("location").is_none_or(|place| !place.to_str().is_ok_and(|place| place.contains("code="))));
+    let got = victim
+        .get(&format!("{}?{}", form.action, encoded(&fields)))
+        .await?;
+    ensure!(
+        got.headers
+            .get("location")
+            .is_none_or(|place| !place.to_str().is_ok_and(|place| place.contains("code=")))
+    );
 
     let answer = victim.submit(&form, &allow).await?;
     ensure!(answer.status == 303, "{}: {}", answer.status, answer.text());
@@ -55,11 +70,19 @@ async fn pages_are_not_framed_and_run_nothing() -> Result<()> {
     let mut agent = field.agent();
     let pkce = Pkce::new();
     let params = field.good(&pkce);
-    let answer = agent.get(&format!("/authorize?{}", encoded(&params))).await?;
+    let answer = agent
+        .get(&format!("/authorize?{}", encoded(&params)))
+        .await?;
     for line in answer.headers.get_all("set-cookie") {
         let line = line.to_str()?;
-        ensure!(line.contains("HttpOnly") && line.contains("SameSite=Lax"), "{line}");
-        ensure!(line.contains("Path=/") && !line.contains("Domain"), "{line}");
+        ensure!(
+            line.contains("HttpOnly") && line.contains("SameSite=Lax"),
+            "{line}"
+        );
+        ensure!(
+            line.contains("Path=/") && !line.contains("Domain"),
+            "{line}"
+        );
     }
     let Ended::Page(login) = agent.follow(answer).await? else {
         anyhow::bail!("no page")
@@ -68,7 +91,10 @@ async fn pages_are_not_framed_and_run_nothing() -> Result<()> {
     let (_, consent) = consent_page(&field).await?;
     guarded(&consent)?;
     let policy = consent.header("content-security-policy");
-    ensure!(policy.contains("form-action 'self' https://app.example"), "{policy}");
+    ensure!(
+        policy.contains("form-action 'self' https://app.example"),
+        "{policy}"
+    );
     let connections = agent.get("/connections").await?;
     let Ended::Page(page) = agent.follow(connections).await? else {
         anyhow::bail!("no page")
@@ -90,7 +116,9 @@ async fn a_cookie_that_was_planted_is_not_the_session_afterwards() -> Result<()>
     ensure!(parameter(&callback, "code").is_some());
     ensure!(agent.cookies["aldgate_session"] != "planted");
     // A client that registered itself is asked about each time, whoever is signed in.
-    let answer = agent.get(&format!("/authorize?{}", encoded(&params))).await?;
+    let answer = agent
+        .get(&format!("/authorize?{}", encoded(&params)))
+        .await?;
     let Ended::Page(page) = agent.follow(answer).await? else {
         anyhow::bail!("a code without a click")
     };
@@ -111,7 +139,9 @@ async fn guessing_a_password_gets_slower_and_tells_nothing() -> Result<()> {
         let mut agent = field.agent();
         let pkce = Pkce::new();
         let params = field.good(&pkce);
-        let answer = agent.get(&format!("/authorize?{}", encoded(&params))).await?;
+        let answer = agent
+            .get(&format!("/authorize?{}", encoded(&params)))
+            .await?;
         let Ended::Page(page) = agent.follow(answer).await? else {
             anyhow::bail!("no page")
         };
@@ -130,14 +160,19 @@ async fn at_consent(field: &Field) -> Result<(Agent, Form)> {
     let html = page.text();
     let mut forms = Form::all(&html).into_iter();
     let form = forms.find(|form| form.action.ends_with("/consent"));
-    Ok((agent, form.with_context(|| format!("a consent form in {html}"))?))
+    Ok((
+        agent,
+        form.with_context(|| format!("a consent form in {html}"))?,
+    ))
 }
 
 async fn consent_page(field: &Field) -> Result<(Agent, Response)> {
     let mut agent = field.agent();
     let pkce = Pkce::new();
     let params = field.good(&pkce);
-    let answer = agent.get(&format!("/authorize?{}", encoded(&params))).await?;
+    let answer = agent
+        .get(&format!("/authorize?{}", encoded(&params)))
+        .await?;
     let Ended::Page(login) = agent.follow(answer).await? else {
         anyhow::bail!("no login page")
     };
@@ -150,10 +185,17 @@ async fn consent_page(field: &Field) -> Result<(Agent, Response)> {
 
 fn guarded(page: &Response) -> Result<()> {
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+    for part in [
+        "default-src 'none'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ] {
         ensure!(policy.contains(part), "{policy}");
     }
-    ensure!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
+    ensure!(
+        !policy.contains("script-src") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     ensure!(page.header("x-frame-options") == "DENY");
     ensure!(page.header("referrer-policy") == "no-referrer");
     ensure!(page.header("x-content-type-options") == "nosniff");

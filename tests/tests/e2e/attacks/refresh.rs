@@ -43,15 +43,21 @@ async fn a_stolen_older_token_kills_the_family() -> Result<()> {
     let first = field.connect().await?;
     let mut newest = first.clone();
     for _ in 0..3 {
-        let answer = agent.refresh(&field.client, text(&newest, "refresh_token")?).await?;
+        let answer = agent
+            .refresh(&field.client, text(&newest, "refresh_token")?)
+            .await?;
         ensure!(answer.status == 200, "{}", answer.text());
         newest = answer.json()?;
     }
     let access = text(&newest, "access_token")?;
     ensure!(field.call(1, access).await?.status == 200);
-    let theft = agent.refresh(&field.client, text(&first, "refresh_token")?).await?;
+    let theft = agent
+        .refresh(&field.client, text(&first, "refresh_token")?)
+        .await?;
     ensure!(error_of(&theft, 400)? == "invalid_grant");
-    let own = agent.refresh(&field.client, text(&newest, "refresh_token")?).await?;
+    let own = agent
+        .refresh(&field.client, text(&newest, "refresh_token")?)
+        .await?;
     ensure!(error_of(&own, 400)? == "invalid_grant");
     field.is_refused_soon(access).await
 }
@@ -90,9 +96,16 @@ async fn only_its_own_client_revokes_a_token() -> Result<()> {
     let field = Field::new().await?;
     let agent = field.agent();
     let tokens = field.connect().await?;
-    let (access, refresh) = (text(&tokens, "access_token")?, text(&tokens, "refresh_token")?);
+    let (access, refresh) = (
+        text(&tokens, "access_token")?,
+        text(&tokens, "refresh_token")?,
+    );
     let thief = public(&agent, "Thief", &["https://thief.example/cb"]).await?;
-    for (client, token) in [(&thief, refresh), (&thief, access), (&field.client, "nonsense")] {
+    for (client, token) in [
+        (&thief, refresh),
+        (&thief, access),
+        (&field.client, "nonsense"),
+    ] {
         let fields = [("token", token), ("client_id", client.as_str())];
         let answer = agent.program("/revoke", &fields).await?;
         ensure!(answer.status == 200, "{}", answer.text());

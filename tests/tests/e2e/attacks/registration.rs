@@ -36,10 +36,16 @@ async fn dangerous_redirects_are_not_registered() -> Result<()> {
         "",
     ] {
         let refused = register(json!([uri])).await?;
-        ensure!(error_of(&refused, 400)? == "invalid_redirect_uri", "{uri:?}");
+        ensure!(
+            error_of(&refused, 400)? == "invalid_redirect_uri",
+            "{uri:?}"
+        );
         let mixed = register(json!([uri, "https://good.example/cb"])).await?;
         ensure!(mixed.status == 201, "{uri:?}: {}", mixed.text());
-        ensure!(mixed.json()?["redirect_uris"] == json!(["https://good.example/cb"]), "{uri:?}");
+        ensure!(
+            mixed.json()?["redirect_uris"] == json!(["https://good.example/cb"]),
+            "{uri:?}"
+        );
     }
     for body in [
         "not json".to_owned(),
@@ -70,7 +76,9 @@ async fn a_client_that_calls_itself_claude_is_shown_as_unverified() -> Result<()
     params[1].1 = client;
     params[2].1 = "https://evil.example/cb";
     let mut agent = field.agent();
-    let login = agent.get(&format!("/authorize?{}", encoded(&params))).await?;
+    let login = agent
+        .get(&format!("/authorize?{}", encoded(&params)))
+        .await?;
     let tests::agent::Ended::Page(login) = agent.follow(login).await? else {
         anyhow::bail!("no login page")
     };
@@ -79,7 +87,10 @@ async fn a_client_that_calls_itself_claude_is_shown_as_unverified() -> Result<()
         anyhow::bail!("no consent page")
     };
     let html = consent.text();
-    ensure!(html.contains("evil.example"), "the redirect's host is shown");
+    ensure!(
+        html.contains("evil.example"),
+        "the redirect's host is shown"
+    );
     ensure!(html.to_lowercase().contains("unverified"), "{html}");
     ensure!(!html.contains("<script") && !html.contains('\u{202e}') && !html.contains("logo.png"));
     Ok(())
@@ -111,7 +122,9 @@ async fn a_flood_of_registrations_is_slowed_and_locks_nobody_out() -> Result<()>
     // Who registered before is known, and what was registered before is answered.
     let pkce = Pkce::new();
     let callback = field.consent(&pkce).await?;
-    let answer = agent.redeem(&field.client, Field::REDIRECT, &callback, &pkce).await?;
+    let answer = agent
+        .redeem(&field.client, Field::REDIRECT, &callback, &pkce)
+        .await?;
     ensure!(answer.status == 200, "{}", answer.text());
     let same = json!({
         "client_name": "App",
@@ -148,7 +161,9 @@ async fn a_document_at_an_inner_address_is_not_fetched() -> Result<()> {
         let mut params = field.good(&pkce);
         params[1].1 = client;
         let mut agent = field.agent();
-        let answer = agent.get(&format!("/authorize?{}", encoded(&params))).await?;
+        let answer = agent
+            .get(&format!("/authorize?{}", encoded(&params)))
+            .await?;
         ensure!(answer.status == 400, "{client}: {}", answer.status);
         ensure!(answer.headers.get("location").is_none(), "{client}");
     }

@@ -52,7 +52,10 @@ async fn forged_tokens_are_refused_alike() -> Result<()> {
     answers.push(shape(&field.call(0, good).await?));
     answers.dedup();
     ensure!(answers.len() == 1, "{answers:#?}");
-    ensure!(answers[0].1.contains(r#"error="invalid_token""#), "{answers:#?}");
+    ensure!(
+        answers[0].1.contains(r#"error="invalid_token""#),
+        "{answers:#?}"
+    );
     Ok(())
 }
 
@@ -91,27 +94,50 @@ async fn metadata_is_the_tenants_own_and_only_at_its_place() -> Result<()> {
     let issuer = &field.people.origins[0];
     let at = |node: usize, host: &str, path: &str| {
         let address = field.people.cluster.gateways[node].address();
-        let request = Request::get(path).host(host).header("x-forwarded-host", "evil.example");
+        let request = Request::get(path)
+            .host(host)
+            .header("x-forwarded-host", "evil.example");
         async move { request.send(address).await }
     };
-    for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
+    for path in [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+    ] {
         let answer = at(0, host_of(issuer), path).await?;
         ensure!(answer.status == 200, "{path}: {}", answer.text());
-        ensure!(answer.header("access-control-allow-origin") == "*" || answer.headers.get("origin").is_none());
+        ensure!(
+            answer.header("access-control-allow-origin") == "*"
+                || answer.headers.get("origin").is_none()
+        );
         let metadata = answer.json()?;
         ensure!(metadata["issuer"] == json!(issuer), "{metadata}");
         let endpoints = metadata.as_object().into_iter().flatten();
         for (name, url) in endpoints.filter(|(name, _)| name.ends_with("_endpoint")) {
-            ensure!(url.as_str().is_some_and(|url| url.starts_with(issuer.as_str())), "{name}: {url}");
+            ensure!(
+                url.as_str()
+                    .is_some_and(|url| url.starts_with(issuer.as_str())),
+                "{name}: {url}"
+            );
         }
         let alias = at(1, host_of(&field.people.origins[1]), path).await?;
         ensure!(alias.status == 404, "{}", alias.status);
-        for spelled in [format!("{path}/"), format!("{path}/../x"), format!("{path}/mcp/demo")] {
-            ensure!(at(0, host_of(issuer), &spelled).await?.status == 404, "{spelled}");
+        for spelled in [
+            format!("{path}/"),
+            format!("{path}/../x"),
+            format!("{path}/mcp/demo"),
+        ] {
+            ensure!(
+                at(0, host_of(issuer), &spelled).await?.status == 404,
+                "{spelled}"
+            );
         }
         ensure!(at(0, "evil.example", path).await?.status == 421);
     }
-    let answer = at(1, host_of(&field.people.origins[1]), "/.well-known/oauth-protected-resource/mcp/demo");
+    let answer = at(
+        1,
+        host_of(&field.people.origins[1]),
+        "/.well-known/oauth-protected-resource/mcp/demo",
+    );
     let metadata = answer.await?.json()?;
     ensure!(metadata["resource"] == json!(format!("{}/mcp/demo", field.people.origins[1])));
     ensure!(metadata["authorization_servers"] == json!([issuer]));

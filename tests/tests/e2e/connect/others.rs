@@ -26,7 +26,8 @@ async fn the_inspector_connects_on_the_first_try() -> Result<()> {
     let (desktop, url) = (people.desktop().await?, people.urls().remove(0));
     let node = Node::install().await?.program()?;
     let inspector = Node::install_further().await?;
-    let inspector = inspector.file("@modelcontextprotocol/inspector/clients/launcher/build/index.js");
+    let inspector =
+        inspector.file("@modelcontextprotocol/inspector/clients/launcher/build/index.js");
     let ask = async |arguments: &[&str]| {
         let mut command = desktop.command(&node);
         command
@@ -40,7 +41,15 @@ async fn the_inspector_connects_on_the_first_try() -> Result<()> {
     for _ in 0..2 {
         let listed = ask(&["--method", "tools/list"]).await?;
         ensure!(TOOLS.iter().all(|tool| listed.contains(tool)), "{listed}");
-        let call = ["--method", "tools/call", "--tool-name", "add", "--tool-arg", "a=19", "b=23"];
+        let call = [
+            "--method",
+            "tools/call",
+            "--tool-name",
+            "add",
+            "--tool-arg",
+            "a=19",
+            "b=23",
+        ];
         let sum = ask(&call).await?;
         ensure!(sum.contains("42"), "{sum}");
         people.restart().await?;
@@ -77,7 +86,16 @@ async fn claude_code_connects_on_the_first_try() -> Result<()> {
     let modules = Node::install_further().await?;
     let claude = modules.file("@anthropic-ai/claude-code-linux-x64/claude");
     let mut add = desktop.command(&claude);
-    add.args(["mcp", "add", "--scope", "user", "--transport", "http", "acme", &url]);
+    add.args([
+        "mcp",
+        "add",
+        "--scope",
+        "user",
+        "--transport",
+        "http",
+        "acme",
+        &url,
+    ]);
     run(add, &desktop).await?;
     log_in(&people, &desktop, &claude).await?;
     let mut list = desktop.command(&claude);
@@ -133,7 +151,10 @@ fn address(printed: &str) -> Option<String> {
     let start = printed.find("http://127.0.0.1")?;
     let text = &printed[start..];
     let end = text.find("\r\n\r\n").or_else(|| text.find("\n\n"))?;
-    let url: String = text[..end].chars().filter(|letter| !letter.is_whitespace()).collect();
+    let url: String = text[..end]
+        .chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect();
     let url = url.split('\u{1b}').next().unwrap_or_default();
     url.contains("code_challenge").then(|| url.to_owned())
 }
@@ -141,7 +162,8 @@ fn address(printed: &str) -> Option<String> {
 async fn run(mut command: Command, desktop: &Desktop) -> Result<String> {
     let child = command.stdin(Stdio::null()).output();
     let output = timeout(DEADLINE, child).await;
-    let output = output.with_context(|| format!("{command:?} did not end\n{}", desktop.seen()))??;
+    let output =
+        output.with_context(|| format!("{command:?} did not end\n{}", desktop.seen()))??;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(
         output.status.success(),
@@ -155,7 +177,9 @@ async fn run(mut command: Command, desktop: &Desktop) -> Result<String> {
 
 fn opened_once(desktop: &Desktop) -> Result<()> {
     let seen = desktop.seen();
-    let ends = seen.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ends = seen
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let ends = ends.filter(|line| line["event"] == "end").count();
     ensure!(ends == 1, "the browser opened {ends} times\n{seen}");
     Ok(())

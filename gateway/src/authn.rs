@@ -31,6 +31,9 @@ mod fixed;
 /// What a proxy in front of us says.
 mod forwarded;
 
+/// Access tokens of the tenant's authorization server.
+pub mod oauth;
+
 /// JSON Web Tokens in requests.
 mod bearer_jwt;
 
@@ -43,20 +46,25 @@ mod jwks;
 /// Tokens that were verified.
 mod remembered;
 
-use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::SystemTime,
+};
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
-pub(crate) use self::principal::principal;
 pub use self::{
     caller::{Caller, Client, Forwarding, Kind, Presented},
-    challenge::{Challenge, Reason},
+    challenge::{Challenge, MissingScope, Reason},
 };
 use self::{
     caller::{Credential, Person},
     jwt::Jwt,
+    oauth::Oauth,
     request::Request,
 };
+pub(crate) use self::{oauth::SCOPE, principal::principal};
 use crate::{
     config::snapshot::{Authenticator, Authenticators, ServerSlot},
     error::Error,
@@ -77,9 +85,40 @@ enum Attempt {
     Crowded,
 }
 
+/// What credentials are verified with, shared by all cores. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Verifiers {
+    /// Of tokens of other issuers.
+    pub jwt: Jwt,
+    /// Of tokens of tenants' authorization servers.
+    pub oauth: Oauth,
+}
+
+impl Verifiers {
+    /// With these keys of other issuers.
+    pub fn new(jwt: Jwt) -> Self {
+        Self {
+            jwt,
+            oauth: Oauth::new(),
+        }
+    }
+}
+
+/// What is asked of the callers of an MCP URL: as its server says, or as its tenant does, who speaks
+/// for servers that do not exist, too.
+pub(crate) fn authenticators(target: &Target) -> &Authenticators {
+    static NOBODYS: LazyLock<Authenticators> = LazyLock::new(Authenticators::default);
+    let Some(tenant) = target.tenant() else {
+        return &NOBODYS;
+    };
+    let server = target.server().and_then(|name| tenant.server(name));
+    let own = server.and_then(ServerSlot::authenticators);
+    own.unwrap_or(tenant.authenticators())
+}
+
 /// Finds the caller.
 pub async fn authenticate(
-    jwt: &Jwt,
+    verifiers: &Verifiers,
     target: &Target,
     headers: &HeaderMap,
     peer: SocketAddr,
@@ -93,22 +132,15 @@ pub async fn authenticate(
         .zip(target.server())
         .and_then(|(tenant, name)| tenant.server(name));
     let request = Request {
+        target,
         tenant,
         server: slot.map(ServerSlot::uid),
         headers,
         peer: peer.ip().to_canonical(),
         now,
     };
-    let default;
-    let authenticators = match (slot.and_then(ServerSlot::authenticators), tenant) {
-        (Some(own), _) => own,
-        (None, Some(tenant)) => tenant.authenticators(),
-        (None, None) => {
-            default = Authenticators::default();
-            &default
-        }
-    };
-    match (request.try_all(jwt, authenticators).await, tenant) {
+    let authenticators = authenticators(target);
+    match (request.try_all(verifiers, authenticators).await, tenant) {
         (Attempt::Accepted(credential), Some(tenant)) => Ok(Caller {
             tenant: Arc::clone(tenant),
             server: request.server,
@@ -116,7 +148,7 @@ pub async fn authenticate(
         }),
         (Attempt::Crowded, _) => Err(Error::TooManyCalls),
         (outcome, _) => {
-            let challenge = Challenge::new(authenticators, outcome.reason());
+            let challenge = Challenge::new(authenticators, target, outcome.reason());
             Err(Error::Unauthenticated(challenge))
         }
     }
@@ -124,12 +156,13 @@ pub async fn authenticate(
 
 impl Request<'_> {
     /// Tries all in their order until one accepts.
-    async fn try_all(&self, jwt: &Jwt, authenticators: &Authenticators) -> Attempt {
+    async fn try_all(&self, verifiers: &Verifiers, authenticators: &Authenticators) -> Attempt {
         let mut outcome = Attempt::Absent;
         for authenticator in authenticators.list() {
             let attempt = match authenticator {
                 Authenticator::ApiKey(header) => api_key::attempt(self, header),
-                Authenticator::Jwt(rules) => bearer_jwt::attempt(self, rules, jwt).await,
+                Authenticator::Jwt(rules) => bearer_jwt::attempt(self, rules, &verifiers.jwt).await,
+                Authenticator::Oauth => oauth::attempt(self, &verifiers.oauth),
                 Authenticator::Session => session::attempt(self),
                 Authenticator::Static => fixed::attempt(self),
                 Authenticator::Forwarded(rules) => forwarded::attempt(self, rules),

@@ -1,5 +1,5 @@
-//! Where instead: the paths that belong to the controllers, sessions today and the authorization
-//! server later, are forwarded to a controller's auth door. This node adds where the client found
+//! Where instead: the paths that belong to the controllers, sessions and the authorization server, are
+//! forwarded to a controller's auth door. This node adds where the client found
 //! them and from where it came, which controllers believe from nodes alone; it decides nothing.
 
 mod answer;
@@ -29,8 +29,46 @@ use crate::{
     upstream::{Answer, Content},
 };
 
+/// Whose pages may call a path of the controllers' from a browser, and read what is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Everybody's: who asks makes no difference there, and no cookie counts.
+    Everybody,
+    /// The tenant's own and those that it allows, as for MCP.
+    Known,
+    /// Nobody's: these are pages themselves. Browsers post their forms with `Origin: null`, so that
+    /// header is for the controllers to judge.
+    Nobody,
+}
+
 /// The paths that belong to the controllers, in the layout of a host per tenant.
-pub(crate) const PATHS: [&str; 1] = ["/sessions"];
+pub(crate) const PATHS: [(&str, Audience); 16] = [
+    ("/sessions", Audience::Known),
+    (ISSUER_METADATA[0], Audience::Everybody),
+    (ISSUER_METADATA[1], Audience::Everybody),
+    ("/jwks", Audience::Everybody),
+    ("/register", Audience::Everybody),
+    ("/token", Audience::Everybody),
+    ("/revoke", Audience::Everybody),
+    ("/introspect", Audience::Everybody),
+    ("/device_authorization", Audience::Everybody),
+    ("/authorize", Audience::Nobody),
+    ("/login", Audience::Nobody),
+    ("/consent", Audience::Nobody),
+    ("/logout", Audience::Nobody),
+    ("/device", Audience::Nobody),
+    ("/connections", Audience::Nobody),
+    ("/connections/disconnect", Audience::Nobody),
+];
+
+/// Where an authorization server says what it can do (RFC 8414, OpenID Connect Discovery).
+pub(crate) const ISSUER_METADATA: [&str; 2] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+];
+
+/// Pages for one identity provider each, whose name follows.
+pub(crate) const FOLDERS: [&str; 2] = ["/login/", "/callback/"];
 
 /// What is read once at start about the controllers' auth doors.
 #[derive(Debug, Clone)]

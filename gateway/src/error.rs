@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER},
 };
 
 use mcp::era::Era;
 
 use crate::{
-    authn::Challenge,
+    authn::{Challenge, MissingScope},
     door::DoorError,
     policy::{self, Denial},
     upstream::UpstreamError,
@@ -83,9 +83,9 @@ pub enum Error {
     /// The lease ran out, or has not arrived.
     #[error("the server's credential is not usable at the moment")]
     CredentialUnavailable,
-    /// The credential is good for less than this: it lacks this scope (TK-13).
-    #[error("the credential lacks the scope {0}")]
-    InsufficientScope(Box<str>),
+    /// The credential is good for less than this (TK-13).
+    #[error("the credential lacks a scope")]
+    InsufficientScope(MissingScope),
     /// The policy says no.
     #[error("the policy denies the call")]
     Denied(Box<Denial>),
@@ -234,13 +234,7 @@ impl Error {
     fn write_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
         match self {
             Self::Unauthenticated(challenge) => challenge.write(headers),
-            Self::InsufficientScope(scope) => {
-                let text = format!(
-                    r#"Bearer realm="aldgate", error="insufficient_scope", scope="{scope}""#
-                );
-                let challenge = HeaderValue::try_from(text).expect("a scope is visible ASCII");
-                headers.insert(WWW_AUTHENTICATE, challenge);
-            }
+            Self::InsufficientScope(missing) => missing.write(headers),
             Self::MethodNotAllowed => {
                 headers.insert(ALLOW, METHODS);
             }

@@ -21,6 +21,9 @@ pub mod route;
 /// Where instead: what the controllers answer.
 pub mod door;
 
+/// Where to before: what clients must know to get a credential.
+mod metadata;
+
 /// Who: bearer key → caller.
 pub mod authn;
 

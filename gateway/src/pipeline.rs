@@ -28,7 +28,7 @@ use crate::{
     door::Door,
     error::Error,
     limit::{self, LimitSettings, Limiter},
-    policy,
+    metadata, policy,
     read::{self, BodySettings},
     route::{self, Layout, Route},
     session,
@@ -58,8 +58,8 @@ pub struct Core {
     pub upstreams: Upstreams,
     /// The way to the controllers.
     pub door: Door,
-    /// Verifies the tokens of other issuers; shared with the other cores.
-    pub jwt: authn::jwt::Jwt,
+    /// What credentials are verified with; shared with the other cores.
+    pub verifiers: authn::Verifiers,
     /// Calls per time, shared by the cores.
     pub limiter: Limiter,
     /// The access log.
@@ -104,6 +104,14 @@ async fn answer(
     let route = route::resolve(&snapshot, &settings.layout, &parts, &mut envelope.cors)?;
     let target = match route {
         Route::Mcp(target) => target,
+        Route::Metadata(_) | Route::Nothing if parts.method == Method::OPTIONS => {
+            return Ok(Answer::preflight(&parts.headers));
+        }
+        Route::Metadata(target) => {
+            envelope.note_target(&target);
+            return metadata::answer(&target, &parts.method);
+        }
+        Route::Nothing => return Err(Error::UnknownPath),
         // In a box, because hardly any request goes there.
         Route::Door(call) => {
             return Box::pin(
@@ -117,7 +125,7 @@ async fn answer(
         return Ok(Answer::preflight(&parts.headers));
     }
     envelope.note_target(&target);
-    let caller = authn::authenticate(&core.jwt, &target, &parts.headers, peer, now).await?;
+    let caller = authn::authenticate(&core.verifiers, &target, &parts.headers, peer, now).await?;
     envelope.note_caller(&caller);
     let call = read::read(parts, body, &settings.body, &mut envelope.record.received).await?;
     envelope.note_call(&call);

@@ -167,7 +167,7 @@ pub fn authorize(
         ServerSlot::Serving(server) => Arc::clone(server),
         ServerSlot::Quarantined(_) => return Err(Error::ServerQuarantined),
     };
-    Rights::at(&caller, &server).check(&call)?;
+    Rights::at(&caller, &server).check(&call, target)?;
     let lease = lease(&caller, &server, now, lease_grace)?;
     let grant = Grant {
         caller,

@@ -4,15 +4,19 @@
 mod http_rules;
 mod origin;
 mod path;
+mod target;
 
 use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderValue, Method, StatusCode, request::Parts};
 
 pub use origin::{Cors, allow};
+pub use target::Target;
 
+use self::target::{Endpoint, Site};
 use crate::{
     config::snapshot::{Snapshot, Tenant},
+    door::Audience,
     error::Error,
 };
 
@@ -51,8 +55,12 @@ impl Layout {
 pub enum Route {
     /// MCP.
     Mcp(Target),
+    /// What clients must know before they can call that.
+    Metadata(Target),
     /// What the controllers answer.
     Door(DoorCall),
+    /// Nothing, and anybody may know.
+    Nothing,
 }
 
 /// A path that belongs to the controllers.
@@ -64,38 +72,6 @@ pub struct DoorCall {
     pub origin: Box<str>,
     /// The path as it is in the layout of a host per tenant.
     pub path: Box<str>,
-}
-
-/// An MCP URL of a tenant. Only [`resolve`] makes one.
-#[derive(Debug)]
-pub struct Target {
-    tenant: Option<Arc<Tenant>>,
-    endpoint: Endpoint,
-}
-
-/// Which of a tenant's MCP URLs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Endpoint {
-    /// One server, by the name in the URL.
-    Server(Box<str>),
-    /// All of the tenant's servers as one.
-    Merged,
-}
-
-impl Target {
-    /// The tenant; none where the path layout names one that does not exist, which nobody without a
-    /// credential may find out.
-    pub fn tenant(&self) -> Option<&Arc<Tenant>> {
-        self.tenant.as_ref()
-    }
-
-    /// The server's name in the URL; none for the merged endpoint.
-    pub fn server(&self) -> Option<&str> {
-        match &self.endpoint {
-            Endpoint::Server(name) => Some(name),
-            Endpoint::Merged => None,
-        }
-    }
 }
 
 /// Finds what was called. `cors` is set as soon as it is known that the calling page may read the
@@ -116,24 +92,30 @@ pub fn resolve(
     let (tenant, own) = match (host, place.tenant) {
         (Host::Tenant(tenant, _), _) => (Some(tenant), None),
         (Host::Shared(origin), Some(slug)) => (snapshot.tenant_by_slug(slug), Some(origin)),
-        (Host::Shared(_), None) => return Err(Error::UnknownPath),
+        (Host::Shared(_), None) => (None, None),
     };
-    *cors = origin::check(&parts.headers, tenant.map(|tenant| &**tenant), own)?;
-    let endpoint = match place.what {
-        path::What::Server(name) => Endpoint::Server(name.into()),
-        path::What::Merged => Endpoint::Merged,
-        path::What::Door(path) => {
-            return Ok(Route::Door(DoorCall {
-                tenant: tenant.map(|tenant| tenant.slug.as_str().into()),
-                origin: host.typed(place.tenant),
-                path: path.into(),
-            }));
-        }
+    *cors = match place.what.audience() {
+        Audience::Everybody => Some(Cors::Everybody),
+        Audience::Known => origin::check(&parts.headers, tenant.map(|tenant| &**tenant), own)?,
+        Audience::Nobody => None,
     };
-    Ok(Route::Mcp(Target {
-        tenant: tenant.cloned(),
-        endpoint,
-    }))
+    let target = |mcp| {
+        let site = match (host, place.tenant) {
+            (Host::Tenant(tenant, origin), _) => Site::own(tenant, origin),
+            (Host::Shared(_), slug) => Site::Place(tenant.cloned(), host.typed(slug)),
+        };
+        Target::new(site, Endpoint::of(mcp))
+    };
+    Ok(match place.what {
+        path::What::Mcp(mcp) => Route::Mcp(target(mcp)),
+        path::What::Metadata(mcp) => Route::Metadata(target(mcp)),
+        path::What::Door(path, _) => Route::Door(DoorCall {
+            tenant: tenant.map(|tenant| tenant.slug.as_str().into()),
+            origin: host.typed(place.tenant),
+            path: path.into(),
+        }),
+        path::What::Nothing => Route::Nothing,
+    })
 }
 
 /// The answer to a CORS preflight, which browsers send without a credential.

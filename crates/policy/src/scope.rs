@@ -63,6 +63,20 @@ impl Scopes {
         Ok(Self::limited(scopes))
     }
 
+    /// What allows nothing at all.
+    pub fn nothing() -> Self {
+        Self::limited(Vec::new())
+    }
+
+    /// What allows to read, everywhere: `*:read`.
+    pub fn reading() -> Self {
+        Self::limited(vec![Scope {
+            server: None,
+            read: true,
+            write: false,
+        }])
+    }
+
     /// Whether the credential has no scopes, and so is not limited by them.
     pub fn is_empty(&self) -> bool {
         self.limits.is_none()

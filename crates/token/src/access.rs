@@ -45,7 +45,7 @@ pub struct AccessToken {
     pub id: Uuid,
     /// When it was issued, in whole seconds.
     pub issued: SystemTime,
-    /// From then on it is worth nothing, in whole seconds.
+    /// What it says of its end, in whole seconds; see [`Self::ends`].
     pub expires: SystemTime,
 }
 
@@ -94,13 +94,18 @@ pub fn verify(
     if *token.issuer != *issuer || token.tenant != tenant || early {
         return Err(Refusal::Invalid);
     }
-    if token.expires <= now {
+    if token.ends() <= now {
         return Err(Refusal::Expired);
     }
     Ok(token)
 }
 
 impl AccessToken {
+    /// From then on it is refused: when it expires, and the leeway.
+    pub fn ends(&self) -> SystemTime {
+        self.expires + LEEWAY
+    }
+
     /// When it was issued, to the millisecond.
     pub fn issued_at(&self) -> SystemTime {
         let (seconds, nanos) = self.id.get_timestamp().map_or((0, 0), |at| at.to_unix());
@@ -233,8 +238,8 @@ impl fmt::Debug for Parts<'_> {
 
 const ALGORITHM: &str = "ES256";
 const TYPE: &str = "at+jwt";
-/// How far the issuing clock may be ahead of the verifying one.
-const LEEWAY: Duration = Duration::from_secs(60);
+/// How far the clocks of whoever issues and whoever verifies may differ.
+pub const LEEWAY: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,10 @@ use token::{jwt::Refusal, session};
 use super::{
     Attempt, Reason,
     caller::{Person, Proof},
-    jwt,
+    jwt, oauth,
     request::Request,
 };
-use crate::config::snapshot::Jwt;
+use crate::config::snapshot::{Jwt, Tenant};
 
 /// Tries the one header of this issuer's tokens.
 pub(super) async fn attempt(request: &Request<'_>, rules: &Jwt, jwt: &jwt::Jwt) -> Attempt {
@@ -21,7 +21,7 @@ pub(super) async fn attempt(request: &Request<'_>, rules: &Jwt, jwt: &jwt::Jwt) 
     let Some(text) = text else {
         return Attempt::Absent;
     };
-    let Some(tenant) = request.tenant.filter(|_| !is_ours(text)) else {
+    let Some(tenant) = request.tenant.filter(|tenant| !is_ours(tenant, text)) else {
         return Attempt::Rejected(Reason::Malformed);
     };
     let accepted = jwt.accept(text, tenant, &rules.compiled, request.now);
@@ -47,7 +47,7 @@ pub(super) async fn attempt(request: &Request<'_>, rules: &Jwt, jwt: &jwt::Jwt) 
     })
 }
 
-/// Other kinds of credentials of ours are not worth the look.
-fn is_ours(text: &str) -> bool {
-    text.starts_with(session::PREFIX) || text.starts_with("mcp_sk_")
+/// Other kinds of credentials of ours are not worth the look, and never go on to a server.
+fn is_ours(tenant: &Tenant, text: &str) -> bool {
+    text.starts_with(session::PREFIX) || text.starts_with("mcp_sk_") || oauth::is_of(tenant, text)
 }

@@ -9,10 +9,11 @@ use proto::id::{KeyUid, ServerUid, TenantUid};
 use token::jwt::Claims;
 use uuid::Uuid;
 
-use super::{principal::principal, recheck, session::Session};
+use super::{MissingScope, oauth::Verified, principal::principal, recheck, session::Session};
 use crate::{
     config::snapshot::{Key, Snapshot, StaticToken, Tenant},
     limit::Gauge,
+    route::Target,
 };
 
 /// Somebody who proved who they are to a server of the tenant. Only [`super::authenticate`] makes
@@ -56,6 +57,8 @@ pub(super) enum Proof {
         claims: Arc<Claims>,
         presented: Option<Presented>,
     },
+    /// A token of the tenant's authorization server.
+    Oauth(Arc<Verified>),
     /// A token that an API key had made.
     Session(Session),
     /// The word of this proxy.
@@ -96,15 +99,17 @@ impl Person {
     /// Their id at a tenant.
     pub(super) fn principal(&self, tenant: TenantUid) -> Uuid {
         let key;
-        let authority = match &self.proof {
-            Proof::Jwt { issuer, .. } => issuer.as_bytes(),
+        let (authority, subject) = match &self.proof {
+            Proof::Jwt { issuer, .. } => (issuer.as_bytes(), &self.subject),
+            // A user's name may change and become another's.
+            Proof::Oauth(verified) => (verified.authority(), &verified.token.subject),
             Proof::Session(session) => {
                 key = session.key.uid.uuid();
-                key.as_bytes()
+                (&key.as_bytes()[..], &self.subject)
             }
-            Proof::Forwarded(_) | Proof::Anonymous => &[],
+            Proof::Forwarded(_) | Proof::Anonymous => (&[][..], &self.subject),
         };
-        principal(tenant, self.proof.kind(), authority, &self.subject)
+        principal(tenant, self.proof.kind(), authority, subject)
     }
 }
 
@@ -112,6 +117,7 @@ impl Proof {
     fn kind(&self) -> Kind {
         match self {
             Self::Jwt { .. } => Kind::Jwt,
+            Self::Oauth(_) => Kind::Oauth,
             Self::Session(_) => Kind::Session,
             Self::Forwarded(_) => Kind::Forwarded,
             Self::Anonymous => Kind::Anonymous,
@@ -127,6 +133,8 @@ pub enum Kind {
     ApiKey,
     /// By a JSON Web Token of another issuer.
     Jwt,
+    /// By a token of the tenant's authorization server.
+    Oauth,
     /// By a session token.
     Session,
     /// By a static token.
@@ -143,6 +151,7 @@ impl Kind {
         match self {
             Self::ApiKey => "api_key",
             Self::Jwt => "jwt",
+            Self::Oauth => "oauth",
             Self::Session => "session",
             Self::Static => "static",
             Self::Forwarded => "forwarded",
@@ -236,6 +245,7 @@ impl Caller {
             (Credential::Key(key, _), _) => Some(Client::Key(key.uid)),
             (_, Some(Proof::Session(session))) => Some(Client::Key(session.key.uid)),
             (_, Some(Proof::Jwt { claims, .. })) => claims.client.as_deref().map(Client::Named),
+            (_, Some(Proof::Oauth(verified))) => Some(Client::Named(&verified.token.client)),
             _ => None,
         }
     }
@@ -274,7 +284,16 @@ impl Caller {
         match (&self.credential, self.proof()) {
             (Credential::Key(key, _), _) => key.scopes.as_ref(),
             (_, Some(Proof::Session(session))) => session.scopes.as_ref(),
+            (_, Some(Proof::Oauth(verified))) => verified.scopes.as_ref(),
             _ => None,
+        }
+    }
+
+    /// What is answered where this scope, `files:write`, is missing.
+    pub fn lacks(&self, scope: String, target: &Target) -> MissingScope {
+        match self.proof() {
+            Some(Proof::Oauth(verified)) => MissingScope::of_token(verified.wider(), target),
+            _ => MissingScope::of_key(scope),
         }
     }
 
@@ -342,6 +361,7 @@ impl Caller {
             Credential::Static(token, ..) => token.expires,
             Credential::Person(person, ..) => match &person.proof {
                 Proof::Jwt { claims, .. } => Some(claims.expires),
+                Proof::Oauth(verified) => Some(verified.token.ends()),
                 Proof::Session(session) => {
                     let key = session.key.expires;
                     key.into_iter().chain([session.token.expires]).min()

@@ -1,18 +1,40 @@
 //! What is answered when no authenticator accepts: the words of the first one configured, which say
 //! nothing about what was wrong, but that a credential proven genuine has expired (S0-27, S4-29).
+//! Where clients may come with a token of the tenant's authorization server, they are told how to get
+//! one (RFC 9728 §5.1), and a token that is too narrow, what to ask for (RFC 6750 §3.1).
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header::WWW_AUTHENTICATE};
 
-use crate::config::snapshot::{Authenticator, Authenticators};
+use super::oauth::SCOPE;
+use crate::{
+    config::snapshot::{Authenticator, Authenticators},
+    route::Target,
+};
 
 /// A refusal in the words of the first authenticator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     text: &'static str,
-    /// The header in which an API key may come, if it was chosen.
-    api_key_header: Option<HeaderName>,
+    way_in: WayIn,
     reason: Reason,
+}
+
+/// What is said about how to come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum WayIn {
+    /// The URL of the metadata, and nothing else: some clients read one challenge only.
+    Metadata(String),
+    /// Nothing but the header in which an API key may come, if it was chosen.
+    Unsaid(Option<HeaderName>),
+}
+
+/// A credential that is good for less than what was asked (TK-13).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingScope {
+    scope: String,
+    /// The URL of the metadata, for those who can get a wider token there.
+    metadata: Option<String>,
 }
 
 /// Why nobody accepted, for our metrics. A client learns only whether it presented something, and
@@ -64,11 +86,14 @@ impl Reason {
 
 impl Challenge {
     /// The refusal of these authenticators.
-    pub(super) fn new(authenticators: &Authenticators, reason: Reason) -> Self {
+    pub(super) fn new(authenticators: &Authenticators, target: &Target, reason: Reason) -> Self {
         let list = authenticators.list();
         Self {
             text: list.first().map_or(UNAUTHORIZED, text),
-            api_key_header: list.iter().find_map(chosen_header),
+            way_in: match authenticators.has_oauth() {
+                true => WayIn::Metadata(target.metadata_url()),
+                false => WayIn::Unsaid(list.iter().find_map(chosen_header)),
+            },
             reason,
         }
     }
@@ -89,24 +114,67 @@ impl Challenge {
 
     /// Adds the challenges (RFC 9110 §11.6.1, RFC 6750 §3).
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let bearer = match self.reason {
-            Reason::Absent => BEARER,
-            Reason::Expired => BEARER_EXPIRED,
-            _ => BEARER_INVALID,
+        let error = match self.reason {
+            Reason::Absent => "",
+            Reason::Expired => EXPIRED,
+            _ => INVALID,
         };
-        headers.insert(WWW_AUTHENTICATE, bearer);
-        if let Some(name) = &self.api_key_header {
-            let text = format!(r#"ApiKey realm="aldgate", header="{name}""#);
-            let value = HeaderValue::try_from(text).expect("a header's name is made of tokens");
-            headers.append(WWW_AUTHENTICATE, value);
+        let bearer = match &self.way_in {
+            WayIn::Metadata(url) => {
+                format!(r#"Bearer resource_metadata="{url}", scope="{SCOPE}"{error}"#)
+            }
+            WayIn::Unsaid(_) => format!(r#"Bearer realm="aldgate"{error}"#),
+        };
+        headers.insert(WWW_AUTHENTICATE, visible(bearer));
+        if let WayIn::Unsaid(Some(name)) = &self.way_in {
+            let key = format!(r#"ApiKey realm="aldgate", header="{name}""#);
+            headers.append(WWW_AUTHENTICATE, visible(key));
         }
     }
+}
+
+impl MissingScope {
+    /// A key that its owner would have to widen.
+    pub(super) fn of_key(scope: String) -> Self {
+        Self {
+            scope,
+            metadata: None,
+        }
+    }
+
+    /// A token whose client may ask for a wider one.
+    pub(super) fn of_token(scope: String, target: &Target) -> Self {
+        Self {
+            scope,
+            metadata: Some(target.metadata_url()),
+        }
+    }
+
+    /// Adds the challenge (RFC 6750 §3.1).
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let scope = &self.scope;
+        let text = match &self.metadata {
+            Some(url) => format!(
+                r#"Bearer error="insufficient_scope", scope="{scope}", resource_metadata="{url}", error_description="{NARROW}""#
+            ),
+            None => {
+                format!(r#"Bearer realm="aldgate", error="insufficient_scope", scope="{scope}""#)
+            }
+        };
+        headers.insert(WWW_AUTHENTICATE, visible(text));
+    }
+}
+
+/// What challenges are made of (origins, slugs, scopes, names of headers) is visible ASCII.
+fn visible(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("what config compiles is visible ASCII")
 }
 
 fn text(first: &Authenticator) -> &'static str {
     match first {
         Authenticator::ApiKey(_) => "Invalid API key",
         Authenticator::Jwt(_) => "Invalid or expired JWT token",
+        Authenticator::Oauth => "Invalid or expired access token",
         Authenticator::Session => "Invalid session token",
         Authenticator::Static => "Invalid access token",
         Authenticator::Forwarded(_) | Authenticator::Anonymous(_) => UNAUTHORIZED,
@@ -121,12 +189,9 @@ fn chosen_header(authenticator: &Authenticator) -> Option<HeaderName> {
 }
 
 const UNAUTHORIZED: &str = "Unauthorized";
-const BEARER: HeaderValue = HeaderValue::from_static(r#"Bearer realm="aldgate""#);
-const BEARER_INVALID: HeaderValue =
-    HeaderValue::from_static(r#"Bearer realm="aldgate", error="invalid_token""#);
-const BEARER_EXPIRED: HeaderValue = HeaderValue::from_static(
-    r#"Bearer realm="aldgate", error="invalid_token", error_description="The token expired""#,
-);
+const INVALID: &str = r#", error="invalid_token""#;
+const EXPIRED: &str = r#", error="invalid_token", error_description="The token expired""#;
+const NARROW: &str = "The token allows less than this";
 
 #[cfg(test)]
 mod tests {
@@ -136,8 +201,8 @@ mod tests {
     /// S3-9, S3-11, S0-27, S2-15.
     #[test]
     fn only_absence_and_expiry_can_be_told_apart() {
-        let keys = Authenticators::default();
-        let of = |reason| parts(&Challenge::new(&keys, reason));
+        let keys = Authenticators::new([Authenticator::ApiKey(ApiKeyHeader::default())]);
+        let of = |reason| parts(&challenge(&keys, reason));
         let (absent, unknown) = (of(Reason::Absent), of(Reason::Unknown));
         assert_eq!(absent.0, unknown.0);
         assert_eq!(
@@ -167,7 +232,7 @@ mod tests {
             chosen: true,
         };
         let list = Authenticators::new([Authenticator::Session, Authenticator::ApiKey(header)]);
-        let (body, challenges) = parts(&Challenge::new(&list, Reason::Absent));
+        let (body, challenges) = parts(&challenge(&list, Reason::Absent));
         assert!(body.contains("Invalid session token"));
         assert_eq!(
             challenges[1],
@@ -175,9 +240,40 @@ mod tests {
         );
     }
 
+    /// RS-1, PRM-6: one challenge, whichever kind comes first and whatever else there is.
+    #[test]
+    fn where_tokens_count_the_metadata_is_named_and_nothing_else() {
+        let chosen = || {
+            Authenticator::ApiKey(ApiKeyHeader {
+                name: HeaderName::from_static("x-team-key"),
+                chosen: true,
+            })
+        };
+        let metadata = concat!(
+            r#"Bearer resource_metadata="https://gw.test/.well-known/oauth-protected-resource"#,
+            r#"/t/nobody/mcp/s1", scope="mcp""#
+        );
+        for list in [
+            Authenticators::new([chosen(), Authenticator::Oauth]),
+            Authenticators::new([Authenticator::Oauth, chosen()]),
+        ] {
+            for (reason, error) in [
+                (Reason::Absent, ""),
+                (Reason::Foreign, r#", error="invalid_token""#),
+                (
+                    Reason::Expired,
+                    r#", error="invalid_token", error_description="The token expired""#,
+                ),
+            ] {
+                let (_, challenges) = parts(&challenge(&list, reason));
+                assert_eq!(challenges, [format!("{metadata}{error}")]);
+            }
+        }
+    }
+
     #[test]
     fn nobody_configured_is_plainly_unauthorized() {
-        let (body, _) = parts(&Challenge::new(&Authenticators::new([]), Reason::Absent));
+        let (body, _) = parts(&challenge(&Authenticators::new([]), Reason::Absent));
         assert!(body.contains(r#""Unauthorized""#), "{body}");
     }
 
@@ -186,6 +282,10 @@ mod tests {
         for (number, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, number);
         }
+    }
+
+    fn challenge(authenticators: &Authenticators, reason: Reason) -> Challenge {
+        Challenge::new(authenticators, &Target::of_nobody("s1"), reason)
     }
 
     fn parts(challenge: &Challenge) -> (String, Vec<String>) {

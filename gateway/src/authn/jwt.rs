@@ -27,7 +27,7 @@ pub struct Jwt(Arc<Shared>);
 
 struct Shared {
     registry: Registry,
-    remembered: Remembered,
+    remembered: Remembered<Claims>,
     verifications: Verifications,
 }
 
@@ -68,7 +68,7 @@ impl Jwt {
         if token.len() > token::jwt::MAX {
             return Err(Refusal::Malformed);
         }
-        let id = TokenId::of(tenant.uid, &jwt.rules, token);
+        let id = TokenId::of(tenant.uid, jwt.rules.identity(), token);
         let keys = jwt.keys(tenant, &self.0.registry);
         match self.judge(&id, token, jwt, &keys, now) {
             Err(Refusal::UnknownKey) => {}

@@ -14,6 +14,7 @@ pub(super) fn renewed(caller: &Caller, snapshot: &Snapshot, now: SystemTime) -> 
     let tenant = snapshot.tenant_by_slug(caller.tenant.slug.as_str());
     let tenant = tenant.filter(|tenant| tenant.uid == caller.tenant.uid)?;
     let check = Check {
+        before: &caller.tenant,
         tenant,
         authenticators: authenticators(caller, tenant)?,
         now,
@@ -37,6 +38,7 @@ fn authenticators<'a>(caller: &Caller, tenant: &'a Tenant) -> Option<&'a Authent
 }
 
 struct Check<'a> {
+    before: &'a Tenant,
     tenant: &'a Arc<Tenant>,
     authenticators: &'a Authenticators,
     now: SystemTime,
@@ -76,6 +78,12 @@ impl Check<'_> {
                 })?;
                 (self.now < claims.expires).then(|| Arc::clone(held))
             }
+            Proof::Oauth(verified) => {
+                self.configured(|one| *one == Authenticator::Oauth)?;
+                let issuer = self.still_issues(&verified.token.issuer);
+                let good = issuer && verified.counts(self.tenant);
+                (good && self.now < verified.token.ends()).then(|| Arc::clone(held))
+            }
             Proof::Session(held) => {
                 self.configured(|one| matches!(one, Authenticator::Session))?;
                 let token = held.token.clone();
@@ -103,6 +111,12 @@ impl Check<'_> {
     fn configured(&self, accepted: impl Fn(&Authenticator) -> bool) -> Option<()> {
         let mut list = self.authenticators.list().iter();
         list.any(accepted).then_some(())
+    }
+
+    /// Whether an issuer is the tenant's as it was: its place in the path layout stays, its canonical
+    /// origin may be another by now.
+    fn still_issues(&self, issuer: &str) -> bool {
+        *self.before.canonical_origin != *issuer || *self.tenant.canonical_origin == *issuer
     }
 
     fn past(&self, end: Option<SystemTime>) -> bool {

@@ -6,10 +6,13 @@ use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use proto::id::ServerUid;
 
 use super::Presented;
-use crate::config::snapshot::Tenant;
+use crate::{config::snapshot::Tenant, route::Target};
 
 /// One request, before its body is read.
 pub(super) struct Request<'a> {
+    /// What was called.
+    pub(super) target: &'a Target,
+    /// Whose it is.
     pub(super) tenant: Option<&'a Arc<Tenant>>,
     /// The server that the URL names, if there is such.
     pub(super) server: Option<ServerUid>,

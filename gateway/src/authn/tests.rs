@@ -34,7 +34,9 @@ fn a_list_of_credentials_is_no_key() {
 }
 
 fn request(headers: &HeaderMap) -> Request<'_> {
+    static NOBODYS: LazyLock<Target> = LazyLock::new(|| Target::of_nobody("s1"));
     Request {
+        target: &NOBODYS,
         tenant: None,
         server: None,
         headers,

@@ -22,6 +22,8 @@ pub enum Authenticator {
     ApiKey(ApiKeyHeader),
     /// JSON Web Tokens of another issuer.
     Jwt(Box<Jwt>),
+    /// Access tokens of the tenant's authorization server.
+    Oauth,
     /// Short-lived tokens that the tenant's backend makes for its users.
     Session,
     /// Tokens that an operator pasted or had made.
@@ -77,6 +79,12 @@ impl Authenticators {
         &self.list
     }
 
+    /// Whether tokens of the tenant's authorization server are accepted, so that clients may be told
+    /// where to get one.
+    pub fn has_oauth(&self) -> bool {
+        self.list.contains(&Authenticator::Oauth)
+    }
+
     /// The roles of those who present nothing; none if they are not let in.
     pub fn anonymous(&self) -> Option<&[Box<str>]> {
         self.list.iter().find_map(|one| match one {
@@ -120,7 +128,7 @@ impl Authenticator {
                 let jwt = jwt.map_err(|field| format!(".jwt.{field}"))?;
                 Ok(Self::Jwt(Box::new(jwt)))
             }
-            Kind::Oauth(_) => Err(".oauth".to_owned()),
+            Kind::Oauth(_) => Ok(Self::Oauth),
             Kind::Session(_) => Ok(Self::Session),
             Kind::Static(_) => Ok(Self::Static),
             Kind::Forwarded(sent) => {
@@ -182,9 +190,12 @@ impl Forwarded {
 }
 
 impl Default for Authenticators {
-    /// API keys alone: what holds where config says nothing.
+    /// What holds where config says nothing.
     fn default() -> Self {
-        Self::new([Authenticator::ApiKey(ApiKeyHeader::default())])
+        Self::new([
+            Authenticator::ApiKey(ApiKeyHeader::default()),
+            Authenticator::Oauth,
+        ])
     }
 }
 
@@ -218,6 +229,7 @@ mod tests {
     fn a_list_keeps_its_order_and_fills_in_defaults() {
         let list = compile(vec![
             Kind::Session(access::SessionAuthenticator {}),
+            Kind::Oauth(access::OauthAuthenticator {}),
             Kind::ApiKey(access::ApiKeyAuthenticator::default()),
             forwarded(&["10.0.0.0/8", "fd00::/8"]),
         ]);
@@ -228,6 +240,7 @@ mod tests {
         };
         let expected = Authenticators::new([
             Authenticator::Session,
+            Authenticator::Oauth,
             Authenticator::ApiKey(ApiKeyHeader::default()),
             Authenticator::Forwarded(forwarded),
         ]);

@@ -70,8 +70,8 @@ impl fmt::Display for Name {
 /// What a resource says.
 #[derive(Debug)]
 pub(super) enum Spec {
-    /// About a tenant.
-    Tenant(TenantUid, TenantSpec),
+    /// About a tenant, and what of it was left out.
+    Tenant(TenantUid, TenantSpec, Option<Fault>),
     /// About a server of the tenant.
     Server(TenantUid, ServerUid, ServerSpec),
     /// About a key of the tenant.
@@ -172,7 +172,8 @@ fn spec(name: &Name, upsert: &Upsert) -> Result<Spec, Fault> {
     }
     match (kind, name) {
         (Kind::Tenant, StreamName::Tenant(uid)) => {
-            Ok(Spec::Tenant(uid, tenant::tenant(uid, decode(upsert)?)?))
+            let (spec, left_out) = tenant::tenant(uid, decode(upsert)?)?;
+            Ok(Spec::Tenant(uid, spec, left_out))
         }
         (Kind::Server, StreamName::Server(tenant, uid)) => {
             let config: ServerConfig = decode(upsert)?;

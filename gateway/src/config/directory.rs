@@ -149,6 +149,8 @@ mod tests {
             allowed_origins: HashSet::new(),
             authenticators: Arc::default(),
             limits: None,
+            display_name: "Acme".into(),
+            signing_keys: [].into(),
         };
         Arc::new(Tenant::new(spec, Arc::default()).with_revision(revision))
     }

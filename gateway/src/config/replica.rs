@@ -298,8 +298,14 @@ impl Replica {
         self.count_out(&name);
         self.digest.add(&name.to_string(), revision);
         match outcome {
-            Ok(Spec::Tenant(tenant, spec)) => {
+            Ok(Spec::Tenant(tenant, spec, left_out)) => {
                 Versions::put(&mut self.tenant_mut(tenant).own, revision, Some(spec));
+                if let Some(fault) = left_out {
+                    let trouble = (&fault.reason, &*fault.detail, revision);
+                    let reject = reject(&name, revision, trouble);
+                    self.rejects.insert(name, reject);
+                    return;
+                }
             }
             Ok(Spec::Policy(tenant, policy)) => {
                 Versions::put(&mut self.tenant_mut(tenant).policy, revision, Some(policy));

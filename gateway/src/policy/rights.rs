@@ -10,7 +10,7 @@ use mcp::{
 use policy::{Class, Decision, Need, Object, Policy, Scopes, What, Who};
 
 use super::Denial;
-use crate::{authn::Caller, config::snapshot::Server, error::Error, read::Call};
+use crate::{authn::Caller, config::snapshot::Server, error::Error, read::Call, route::Target};
 
 /// Whether the policy lets the caller do anything at all at the server.
 pub(super) fn reaches(caller: &Caller, server: &str) -> bool {
@@ -75,16 +75,18 @@ impl<'a> Rights<'a> {
     }
 
     /// Whether the call may be made.
-    pub(super) fn check(&self, call: &Call) -> Result<(), Error> {
+    pub(super) fn check(&self, call: &Call, target: &Target) -> Result<(), Error> {
         if self.are_whole() {
             return Ok(());
         }
         let asked = call.message().map_or(Asked::Anything, Asked::of);
         match self.verdict(&asked) {
             Verdict::Allowed => Ok(()),
-            Verdict::Narrow(need) => Err(Error::InsufficientScope(
-                need.scope(self.server.slug.as_str()).into(),
-            )),
+            Verdict::Narrow(need) => {
+                let scope = need.scope(self.server.slug.as_str());
+                let missing = self.caller.lacks(scope, target);
+                Err(Error::InsufficientScope(missing))
+            }
             Verdict::Denied(decision) => Err(self.deny(&asked, decision.rule())),
             Verdict::Unclear => Err(self.deny(&asked, "default".to_owned())),
         }

@@ -11,16 +11,27 @@ use http::{
 
 use crate::{config::snapshot::Tenant, error::Error};
 
-/// An origin that may read the reply.
+/// Which page may read the reply.
 #[derive(Debug, Clone)]
-pub struct Cors(HeaderValue);
+pub enum Cors {
+    /// Any, because nothing in the reply depends on who asks; no browser sends cookies then.
+    Everybody,
+    /// Those of this origin.
+    Origin(HeaderValue),
+}
 
 impl Cors {
     /// Lets the page read the reply and the headers it needs.
     pub fn expose(&self, headers: &mut HeaderMap) {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.0.clone());
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-        headers.insert(VARY, BY_ORIGIN);
+        let origin = match self {
+            Self::Everybody => ANY,
+            Self::Origin(origin) => {
+                headers.insert(VARY, BY_ORIGIN);
+                origin.clone()
+            }
+        };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
 }
 
@@ -58,7 +69,7 @@ pub(super) fn check(
     let known =
         own == Some(origin) || tenant.is_some_and(|tenant| tenant.is_own_or_allowed_origin(origin));
     if known && origins.next().is_none() {
-        Ok(Some(Cors(value.clone())))
+        Ok(Some(Cors::Origin(value.clone())))
     } else {
         Err(Error::ForeignOrigin)
     }
@@ -73,6 +84,7 @@ fn is_parameter(name: &str) -> bool {
 
 const PARAMETER: &str = "mcp-param-";
 const SENDABLE: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID";
+const ANY: HeaderValue = HeaderValue::from_static("*");
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version");
 const BY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");

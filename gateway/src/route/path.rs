@@ -1,14 +1,17 @@
 //! The grammar of our paths. Only the canonical spelling is a path of ours: nothing is decoded,
 //! merged or resolved, so there is no second reading that could lead elsewhere (HN-10…12).
 
-use crate::{door, error::Error};
+use crate::{
+    door::{self, Audience},
+    error::Error,
+};
 
 /// Whether the tenant is named by the host or in the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// `/mcp/{server}`, `/mcp`, `/`.
     HostPerTenant,
-    /// The same behind `/t/{tenant}`.
+    /// The same behind `/t/{tenant}`, and well-known URIs in front of it, too.
     TenantInPath,
 }
 
@@ -24,33 +27,118 @@ pub(super) struct Place<'a> {
 /// What a tenant has at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What<'a> {
+    /// An MCP URL.
+    Mcp(Mcp<'a>),
+    /// The metadata of an MCP URL (RFC 9728 §3).
+    Metadata(Mcp<'a>),
+    /// A path that belongs to the controllers, as it is in the layout of a host per tenant.
+    Door(&'a str, Audience),
+    /// A well-known URI at which nothing is, which anybody may find out.
+    Nothing,
+}
+
+impl What<'_> {
+    /// Whose pages may call it.
+    pub(super) fn audience(&self) -> Audience {
+        match self {
+            Self::Mcp(_) => Audience::Known,
+            Self::Metadata(_) | Self::Nothing => Audience::Everybody,
+            Self::Door(_, audience) => *audience,
+        }
+    }
+}
+
+/// One of a tenant's MCP URLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mcp<'a> {
     /// The server with this segment.
     Server(&'a str),
     /// The merged endpoint.
     Merged,
-    /// A path that belongs to the controllers, as it is in the layout of a host per tenant.
-    Door(&'a str),
+    /// The merged endpoint under the tenant's address alone.
+    Root,
 }
 
 /// Reads a path.
 pub(super) fn parse(path: &str, layout: Layout) -> Result<Place<'_>, Error> {
-    let (tenant, rest) = match layout {
-        Layout::HostPerTenant => (None, path),
+    let (tenant, what) = match layout {
+        Layout::HostPerTenant => (None, of_tenant(path, "/")),
+        Layout::TenantInPath if path.starts_with(WELL_KNOWN) => match inserted(path) {
+            Some((tenant, what)) => (Some(tenant), Ok(what)),
+            None => (None, Ok(What::Nothing)),
+        },
         Layout::TenantInPath => {
-            let rest = path.strip_prefix("/t/").ok_or(Error::UnknownPath)?;
-            let end = rest.find('/').unwrap_or(rest.len());
-            let (tenant, rest) = rest.split_at(end);
-            (Some(segment(tenant)?), rest)
+            let (tenant, rest) = place(path)?;
+            (Some(tenant), of_tenant(rest, ""))
         }
     };
-    let what = match (rest, layout) {
-        ("/mcp", _) | ("/", Layout::HostPerTenant) | ("", Layout::TenantInPath) => What::Merged,
-        _ if door::PATHS.contains(&rest) => What::Door(rest),
-        _ => What::Server(segment(
-            rest.strip_prefix("/mcp/").ok_or(Error::UnknownPath)?,
-        )?),
-    };
-    Ok(Place { tenant, what })
+    Ok(Place {
+        tenant,
+        what: what?,
+    })
+}
+
+/// What a path below a tenant's address names, which by itself is written as `root`.
+fn of_tenant<'a>(path: &'a str, root: &str) -> Result<What<'a>, Error> {
+    if let Ok(called) = mcp(path, root) {
+        return Ok(What::Mcp(called));
+    }
+    if let Some(rest) = path.strip_prefix(PROTECTED_RESOURCE) {
+        // RFC 9728 §3.1: behind the well-known URI stands the path, without the slash of an empty one.
+        return Ok(mcp(rest, "").map_or(What::Nothing, What::Metadata));
+    }
+    if let Some(audience) = door(path) {
+        return Ok(What::Door(path, audience));
+    }
+    match path.starts_with(WELL_KNOWN) {
+        true => Ok(What::Nothing),
+        false => Err(Error::UnknownPath),
+    }
+}
+
+fn mcp<'a>(path: &'a str, root: &str) -> Result<Mcp<'a>, Error> {
+    match path {
+        "/mcp" => Ok(Mcp::Merged),
+        _ if path == root => Ok(Mcp::Root),
+        _ => {
+            let server = path.strip_prefix("/mcp/").ok_or(Error::UnknownPath)?;
+            segment(server).map(Mcp::Server)
+        }
+    }
+}
+
+/// Whose page may call a path of the controllers', if it is one.
+fn door(path: &str) -> Option<Audience> {
+    let known = |known: &&(&str, Audience)| known.0 == path;
+    if let Some((_, audience)) = door::PATHS.iter().find(known) {
+        return Some(*audience);
+    }
+    let mut folders = door::FOLDERS.into_iter();
+    let inside = folders.find_map(|folder| path.strip_prefix(folder));
+    let page = inside.is_some_and(|rest| segment(rest).is_ok());
+    page.then_some(Audience::Nobody)
+}
+
+/// RFC 8414 §3.1, RFC 9728 §3.1: the well-known URI of `/t/{tenant}…` stands in front of it.
+fn inserted(path: &str) -> Option<(&str, What<'_>)> {
+    if let Some(rest) = path.strip_prefix(PROTECTED_RESOURCE) {
+        let (tenant, rest) = place(rest).ok()?;
+        return Some((tenant, What::Metadata(mcp(rest, "").ok()?)));
+    }
+    door::ISSUER_METADATA.iter().find_map(|known| {
+        let (tenant, rest) = place(path.strip_prefix(known)?).ok()?;
+        let own = &path[..known.len()];
+        rest.is_empty()
+            .then_some((tenant, What::Door(own, Audience::Everybody)))
+    })
+}
+
+/// A tenant's segment in the path layout, and what stands behind it.
+fn place(path: &str) -> Result<(&str, &str), Error> {
+    let rest = path.strip_prefix("/t/").ok_or(Error::UnknownPath)?;
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (tenant, rest) = rest.split_at(end);
+    Ok((segment(tenant)?, rest))
 }
 
 /// A slug (`proto::name`), checked without allocating. Whatever else a path may hold (dots, `%`, `;`,
@@ -66,6 +154,10 @@ fn segment(text: &str) -> Result<&str, Error> {
         .ok_or(Error::UnknownPath)
 }
 
+const WELL_KNOWN: &str = "/.well-known/";
+/// RFC 9728 §3.
+pub(super) const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,26 +165,101 @@ mod tests {
     #[test]
     fn each_layout_has_a_merged_endpoint_and_one_per_server() {
         for (path, what) in [
-            ("/", What::Merged),
-            ("/mcp", What::Merged),
-            ("/mcp/s1", What::Server("s1")),
-            ("/sessions", What::Door("/sessions")),
+            ("/", What::Mcp(Mcp::Root)),
+            ("/mcp", What::Mcp(Mcp::Merged)),
+            ("/mcp/s1", What::Mcp(Mcp::Server("s1"))),
+            ("/sessions", What::Door("/sessions", Audience::Known)),
         ] {
             let place = parse(path, Layout::HostPerTenant).unwrap();
             assert_eq!((place.tenant, place.what), (None, what), "{path}");
         }
         for (path, what) in [
-            ("/t/a", What::Merged),
-            ("/t/a/mcp", What::Merged),
-            ("/t/a/mcp/s1", What::Server("s1")),
-            ("/t/a/sessions", What::Door("/sessions")),
+            ("/t/a", What::Mcp(Mcp::Root)),
+            ("/t/a/mcp", What::Mcp(Mcp::Merged)),
+            ("/t/a/mcp/s1", What::Mcp(Mcp::Server("s1"))),
+            ("/t/a/sessions", What::Door("/sessions", Audience::Known)),
         ] {
             let place = parse(path, Layout::TenantInPath).unwrap();
             assert_eq!((place.tenant, place.what), (Some("a"), what), "{path}");
         }
     }
 
-    /// HN-10, HN-11, HN-12, TI-17.
+    /// ASM-3, PRM-1: in the path layout before and behind the tenant's place.
+    #[test]
+    fn metadata_is_where_clients_look_for_it() {
+        let server = "/.well-known/oauth-authorization-server";
+        let openid = "/.well-known/openid-configuration";
+        let issuer = |path| What::Door(path, Audience::Everybody);
+        for (path, what) in [
+            ("", What::Metadata(Mcp::Root)),
+            ("/mcp", What::Metadata(Mcp::Merged)),
+            ("/mcp/s1", What::Metadata(Mcp::Server("s1"))),
+            ("/", What::Nothing),
+            ("/mcp/S1", What::Nothing),
+        ] {
+            let own = format!("{PROTECTED_RESOURCE}{path}");
+            let place = parse(&own, Layout::HostPerTenant).unwrap();
+            assert_eq!((place.tenant, place.what), (None, what), "{own}");
+            let appended = format!("/t/a{own}");
+            let place = parse(&appended, Layout::TenantInPath).unwrap();
+            assert_eq!((place.tenant, place.what), (Some("a"), what), "{appended}");
+            let inserted = format!("{PROTECTED_RESOURCE}/t/a{path}");
+            let place = parse(&inserted, Layout::TenantInPath).unwrap();
+            let tenant = (what != What::Nothing).then_some("a");
+            assert_eq!((place.tenant, place.what), (tenant, what), "{inserted}");
+        }
+        for own in [server, openid] {
+            let place = parse(own, Layout::HostPerTenant).unwrap();
+            assert_eq!(place.what, issuer(own));
+            for path in [format!("/t/a{own}"), format!("{own}/t/a")] {
+                let place = parse(&path, Layout::TenantInPath).unwrap();
+                assert_eq!((place.tenant, place.what), (Some("a"), issuer(own)));
+            }
+            for path in [
+                own.to_owned(),
+                format!("{own}/mcp/s1"),
+                format!("{own}/t/a/mcp"),
+                format!("{own}/t/a/"),
+                format!("{own}/../t/a"),
+                format!("{own}x/t/a"),
+            ] {
+                let place = parse(&path, Layout::TenantInPath).unwrap();
+                assert_eq!((place.tenant, place.what), (None, What::Nothing), "{path}");
+            }
+        }
+        for path in [
+            format!("{server}/mcp/s1"),
+            "/.well-known/other".into(),
+            "/.well-known/".into(),
+        ] {
+            let place = parse(&path, Layout::HostPerTenant).unwrap();
+            assert_eq!(place.what, What::Nothing, "{path}");
+        }
+    }
+
+    #[test]
+    fn pages_are_for_no_other_page_and_endpoints_for_all() {
+        for (path, audience) in [
+            ("/token", Audience::Everybody),
+            ("/jwks", Audience::Everybody),
+            ("/register", Audience::Everybody),
+            ("/device_authorization", Audience::Everybody),
+            ("/authorize", Audience::Nobody),
+            ("/device", Audience::Nobody),
+            ("/connections/disconnect", Audience::Nobody),
+            ("/login", Audience::Nobody),
+            ("/login/okta", Audience::Nobody),
+            ("/callback/okta-2", Audience::Nobody),
+        ] {
+            let place = parse(path, Layout::HostPerTenant).unwrap();
+            assert_eq!(place.what, What::Door(path, audience));
+            let shared = format!("/t/a{path}");
+            let place = parse(&shared, Layout::TenantInPath).unwrap();
+            assert_eq!(place.what, What::Door(path, audience));
+        }
+    }
+
+    /// HN-10, HN-11, HN-12, TI-17, A45.
     #[test]
     fn no_other_spelling_is_a_path() {
         for path in [
@@ -117,6 +284,16 @@ mod tests {
             "/sessions/",
             "/Sessions",
             "/mcp/../sessions",
+            "/callback",
+            "/login/",
+            "/login/../token",
+            "/login/A",
+            "/login/okta/x",
+            "/token/",
+            "/token/x",
+            "/Token",
+            "/.well-known",
+            "/x/../.well-known/oauth-protected-resource",
             "/metrics",
             "/debug",
             "/readyz",
@@ -138,7 +315,10 @@ mod tests {
             "/t/A/mcp",
             "/t//mcp",
             "/t//sessions",
+            "/t/A/.well-known/oauth-protected-resource",
             "/sessions",
+            "/token",
+            "/login/okta",
             "/mcp/s1",
             "/",
         ] {

@@ -131,7 +131,7 @@ async fn only_one_known_host_is_answered() {
     world.still_serves().await;
 }
 
-/// HN-10, HN-11, HN-12, TI-17.
+/// HN-10, HN-11, HN-12, TI-17, A45.
 #[tokio::test]
 async fn only_the_canonical_path_leads_anywhere() {
     let world = World::new().await;
@@ -150,7 +150,11 @@ async fn only_the_canonical_path_leads_anywhere() {
         "/debug",
         "/readyz",
         "/config",
-        "/.well-known/oauth-protected-resource",
+        "/.well-known/../mcp/s1",
+        "/.well-known/oauth-protected-resource/../../mcp/s1",
+        "/.well-known/oauth-protected-resource%2Fmcp",
+        "/.well-known/oauth-authorization-server/../..",
+        "/login/../token",
         "/register",
     ] {
         let mut client = world.connect().await;
@@ -306,7 +310,7 @@ async fn a_credential_is_presented_in_one_way() {
         assert_eq!(reply.status, 401, "{value}");
         assert!(reply.is(
             "www-authenticate",
-            r#"Bearer realm="aldgate", error="invalid_token""#
+            &format!(r#"{CHALLENGE}, error="invalid_token""#)
         ));
         let body = r#"{"error":"Invalid API key","status":401,"type":"authentication_error"}"#;
         assert_eq!(reply.body, body);
@@ -321,7 +325,7 @@ async fn a_credential_is_presented_in_one_way() {
         .at(&format!("/mcp/s1?access_token={alice}"));
     let reply = world.ask(&in_url).await;
     assert_eq!(reply.status, 401);
-    assert!(reply.is("www-authenticate", r#"Bearer realm="aldgate""#));
+    assert!(reply.is("www-authenticate", CHALLENGE));
     assert!(world.one.is_untouched());
 
     let request = with(format!("bEARER {alice}"));
@@ -389,3 +393,6 @@ async fn only_plain_json_is_taken() {
     assert!(world.one.is_untouched());
     world.still_serves().await;
 }
+
+/// What is answered at `A/s1` to whoever presents nothing.
+const CHALLENGE: &str = r#"Bearer resource_metadata="https://a.test/.well-known/oauth-protected-resource/mcp/s1", scope="mcp""#;

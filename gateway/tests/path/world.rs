@@ -267,6 +267,8 @@ pub(crate) fn spec(uid: u128, slug: &str, host: &str) -> TenantSpec {
         allowed_origins: HashSet::from(["https://claude.ai".into()]),
         authenticators: Arc::default(),
         limits: None,
+        display_name: slug.to_uppercase().into(),
+        signing_keys: [].into(),
     }
 }
 

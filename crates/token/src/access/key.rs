@@ -137,6 +137,14 @@ fn kid_of(point: &[u8]) -> Box<str> {
         .into()
 }
 
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.kid == other.kid && self.point == other.point
+    }
+}
+
+impl Eq for PublicKey {}
+
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey")

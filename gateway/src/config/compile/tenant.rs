@@ -6,14 +6,20 @@ use policy::Policy;
 use proto::{
     access::v1::RateLimits,
     id::TenantUid,
-    sync::v1::{DefaultsConfig, PolicyConfig, TenantConfig},
+    sync::v1::{DefaultsConfig, PolicyConfig, SigningKey, TenantConfig},
 };
+use token::access::PublicKey;
 use url::Url;
 
 use super::{Fault, Reason, authenticators, fault, invalid, parsed, same};
 use crate::{config::snapshot::TenantSpec, limit::Limits};
 
-pub(super) fn tenant(uid: TenantUid, config: TenantConfig) -> Result<TenantSpec, Fault> {
+/// The tenant, and what of it was left out: a signing key that cannot be used costs its own tokens
+/// and nothing else. The version before would know a key that was taken back since.
+pub(super) fn tenant(
+    uid: TenantUid,
+    config: TenantConfig,
+) -> Result<(TenantSpec, Option<Fault>), Fault> {
     same("uid", &config.uid, uid)?;
     let slug = parsed("slug", &config.slug)?;
     let canonical_origin = origin("canonical_origin", config.canonical_origin)?;
@@ -26,7 +32,8 @@ pub(super) fn tenant(uid: TenantUid, config: TenantConfig) -> Result<TenantSpec,
     if !config.allowed_origins.iter().all(visible) {
         return Err(invalid("allowed_origins"));
     }
-    Ok(TenantSpec {
+    let (signing_keys, left_out) = signing_keys(&config.signing_keys);
+    let spec = TenantSpec {
         uid,
         slug,
         canonical_origin,
@@ -34,7 +41,24 @@ pub(super) fn tenant(uid: TenantUid, config: TenantConfig) -> Result<TenantSpec,
         allowed_origins: config.allowed_origins.into_iter().map(Into::into).collect(),
         authenticators: authenticators(config.authenticators.as_ref())?.unwrap_or_default(),
         limits: config.limits.as_ref().map(limits).transpose()?,
-    })
+        display_name: config.display_name.into(),
+        signing_keys,
+    };
+    Ok((spec, left_out))
+}
+
+fn signing_keys(sent: &[SigningKey]) -> (Box<[PublicKey]>, Option<Fault>) {
+    let mut keys: Vec<PublicKey> = Vec::new();
+    let mut left_out = None;
+    for (at, sent) in sent.iter().enumerate() {
+        let key = PublicKey::from_point(&sent.kid, &sent.x, &sent.y).ok();
+        let twice = keys.iter().any(|known| known.kid() == sent.kid);
+        match key.filter(|key| !key.kid().is_empty() && !twice && keys.len() < MOST_KEYS) {
+            Some(key) => keys.push(key),
+            None => left_out = left_out.or(Some(invalid(&format!("signing_keys[{at}]")))),
+        }
+    }
+    (keys.into(), left_out)
 }
 
 pub(super) fn policy(tenant: TenantUid, config: &PolicyConfig) -> Result<Arc<Policy>, Fault> {
@@ -58,6 +82,9 @@ fn limits(config: &RateLimits) -> Result<Arc<Limits>, Fault> {
         .map(Arc::new)
         .map_err(|field| invalid(&format!("limits.{field}")))
 }
+
+/// Announced, active and retiring ones, with room for an emergency.
+const MOST_KEYS: usize = 16;
 
 /// `scheme://host[:port]` exactly as a browser would write it, so that texts can be compared.
 fn origin(field: &str, text: String) -> Result<Box<str>, Fault> {

@@ -11,7 +11,7 @@ use proto::{
     id::{KeyUid, ServerUid, TenantUid},
     name::Slug,
 };
-use token::fixed::TokenType;
+use token::{access::PublicKey, fixed::TokenType};
 
 use super::{Key, Secret, ServerSlot, StaticToken};
 use crate::{
@@ -40,6 +40,10 @@ pub struct TenantSpec {
     pub authenticators: Arc<Authenticators>,
     /// How many calls per time; none means the defaults of the installation.
     pub limits: Option<Arc<Limits>>,
+    /// What people call it.
+    pub display_name: Box<str>,
+    /// What its authorization server signs with; no two have the same name.
+    pub signing_keys: Box<[PublicKey]>,
 }
 
 /// A tenant with everything it has.
@@ -55,6 +59,9 @@ pub struct Tenant {
     pub alias_origins: Vec<Box<str>>,
     /// Web origins, besides its own, whose pages may call its MCP URLs.
     pub allowed_origins: HashSet<Box<str>>,
+    /// What people call it.
+    pub display_name: Box<str>,
+    signing_keys: Box<[PublicKey]>,
     authenticators: Arc<Authenticators>,
     limits: Option<Arc<Limits>>,
     servers: HashMap<Box<str>, ServerSlot>,
@@ -79,6 +86,8 @@ impl Tenant {
             canonical_origin: spec.canonical_origin,
             alias_origins: spec.alias_origins,
             allowed_origins: spec.allowed_origins,
+            display_name: spec.display_name,
+            signing_keys: spec.signing_keys,
             authenticators: spec.authenticators,
             limits: spec.limits,
             servers: HashMap::new(),
@@ -186,6 +195,11 @@ impl Tenant {
     /// How callers of its servers prove who they are, where a server does not say.
     pub fn authenticators(&self) -> &Arc<Authenticators> {
         &self.authenticators
+    }
+
+    /// The key of its authorization server with this name.
+    pub fn signing_key(&self, kid: &str) -> Option<&PublicKey> {
+        self.signing_keys.iter().find(|key| key.kid() == kid)
     }
 
     /// Its own authenticators and those of its servers.

@@ -1,6 +1,7 @@
 //! What is wrong with a credential is nobody's business: whatever it is, the same bytes are answered
 //! (S4-29, TK-02 to TK-10, TK-14, TK-18).
 
+use gateway::config::snapshot::{ApiKeyHeader, Authenticator, Authenticators};
 use proto::id::{KeyUid, TenantUid};
 use serde_json::{Value, json};
 use token::ApiKey;
@@ -200,7 +201,10 @@ async fn bad_forwarded_users_look_alike() {
 #[tokio::test]
 async fn unknown_servers_refuse_like_known_ones() {
     let world = World::new().await;
-    Doors::new(&world).publish(&world, &[Kind::ApiKey]);
+    let mut doors = Doors::new(&world);
+    let key = Authenticator::ApiKey(ApiKeyHeader::default());
+    doors.of_tenant = Authenticators::new([key]);
+    doors.publish(&world, &[Kind::ApiKey]);
     let bad = call(&[("Authorization", "Bearer x".to_owned())]);
     let known = world.ask(&bad).await;
     for path in ["/mcp/s2", "/mcp/none", "/mcp"] {

@@ -129,6 +129,8 @@ pub(super) fn tenant_with(number: u128, authenticators: Arc<Authenticators>) -> 
         allowed_origins: HashSet::new(),
         authenticators,
         limits: None,
+        display_name: "Acme".into(),
+        signing_keys: [].into(),
     };
     Tenant::new(spec, Arc::default())
 }

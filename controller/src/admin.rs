@@ -84,6 +84,8 @@ mod token;
 /// The people of a tenant.
 mod user;
 
+pub(crate) use user::creation as user_created;
+
 pub use actor::Actor;
 pub use origin::PublicScheme;
 pub use page::Pages;

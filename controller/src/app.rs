@@ -24,7 +24,7 @@ use crate::{
     error::chain,
     grpc::{Grpc, GrpcError, Services},
     lease::LeaseService,
-    oauth::password::Passwords,
+    oauth::{idp::Directory, password::Passwords},
     settings::Settings,
     store::{Store, StoreError},
     sync::{Feed, Registry, States, SyncService},
@@ -180,6 +180,7 @@ async fn assemble(
         vault,
         dialer,
         passwords,
+        providers: Directory::default(),
     };
     Ok(Assembled {
         grpc: Grpc::new(&identity, store, services).map_err(StartError::Grpc)?,

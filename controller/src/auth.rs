@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::visit::Visit;
 use crate::{
     grpc::NodeIdentity,
-    oauth::{self, password::Passwords},
+    oauth::{self, idp::Directory, password::Passwords},
     store::{Author, OneTenant, Store, StoreError, Tx},
     vault::Vault,
 };
@@ -51,6 +51,8 @@ pub struct Desk {
     pub dialer: Dialer,
     /// Where passwords are hashed.
     pub passwords: Passwords,
+    /// What identity providers publish.
+    pub providers: Directory,
 }
 
 impl Desk {

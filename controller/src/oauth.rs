@@ -64,5 +64,5 @@ pub(crate) mod login;
 
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {
-    Router::new()
+    Router::new().merge(idp::routes())
 }

@@ -129,17 +129,23 @@ async fn create(
         tx.put_password(user.uid, hash.as_deref()).await?;
     }
     let shown = view(tx.tenant(), &user, &[]);
-    let entry = Entry {
-        resource: shown.name.clone(),
-        before: None,
-        after: Some(digest::of(USER, &shown)),
-    };
+    let entry = creation(tx.tenant(), &user);
     let tenant = tx.tenant().uid;
     tx.commit_recorded(Some(tenant), &entry).await?;
     Ok(v1::CreateUserResponse {
         user: Some(shown),
         password: password.map(Password::to_show).unwrap_or_default(),
     })
+}
+
+/// The record of a user's creation, whoever makes it.
+pub(crate) fn creation(tenant: &Tenant, user: &User) -> Entry {
+    let shown = view(tenant, user, &[]);
+    Entry {
+        after: Some(digest::of(USER, &shown)),
+        resource: shown.name,
+        before: None,
+    }
 }
 
 async fn list(

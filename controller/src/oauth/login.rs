@@ -22,7 +22,7 @@ use crate::{
     store::{OneTenant, StoreError, Tx, audit::Entry},
 };
 
-pub(crate) use self::purpose::Purpose;
+pub(crate) use self::purpose::{Prompt, Purpose};
 
 /// What somebody is about.
 mod purpose;

@@ -12,6 +12,7 @@ pub(crate) use self::{
     device::{DeviceConfirm, DeviceEntry, DeviceProblem},
     login::{Login, LoginProblem, ProviderShown},
     look::Look,
+    onward::Onward,
     permission::{Permission, Reach},
     trouble::{Done, Trouble},
 };
@@ -45,6 +46,9 @@ mod device;
 
 /// What is connected.
 mod connections;
+
+/// On the way to an identity provider.
+mod onward;
 
 /// What went wrong, and what is done.
 mod trouble;

@@ -1,0 +1,199 @@
+//! Who somebody at a provider is here. They are linked by issuer and subject; nobody who is here
+//! already is found by name or address (A33). What their groups give is set anew at every sign-in.
+
+use proto::{id::UserUid, name::Slug};
+use uuid::Uuid;
+
+use super::{
+    mishap::{Mishap, Outside, Scene},
+    person::{Person, roles},
+};
+use crate::{
+    admin,
+    auth::{Desk, Visit},
+    oauth::{rights, setback::Setback},
+    store::{
+        OneTenant, StoreError, Tx,
+        identity::Identity,
+        identity_provider::IdentityProvider,
+        user::{AdminRole, User, UserRights},
+    },
+};
+
+/// Somebody whom a provider vouches for.
+pub(super) struct Arrival {
+    pub(super) person: Person,
+    pub(super) provider: IdentityProvider,
+    pub(super) scene: Box<Scene>,
+}
+
+impl Arrival {
+    fn outside(&self, why: Outside) -> Mishap {
+        Mishap::Outside(self.scene.clone(), why)
+    }
+
+    fn identity(&self, user: UserUid) -> Identity {
+        let groups = self.person.groups(&self.provider.groups_claim);
+        Identity {
+            provider: self.provider.uid,
+            issuer: self.provider.issuer.clone(),
+            subject: self.person.subject.clone(),
+            user,
+            roles: roles(&groups, &self.provider.group_roles),
+            groups,
+        }
+    }
+}
+
+/// Makes whoever is new a user, if the provider's users become that. This is a change of its own, with
+/// a record of its own.
+pub(super) async fn welcome(desk: &Desk, visit: &Visit, arrival: &Arrival) -> Result<(), Mishap> {
+    if !arrival.person.is_within(&arrival.provider.email_domains) {
+        return Err(arrival.outside(Outside::Domain));
+    }
+    let tx = desk.enter(visit, "users.create").await?;
+    let mut tx = tx.ok_or(Setback::NoTenant)?;
+    if find(&mut tx, arrival).await?.is_some() {
+        return Ok(());
+    }
+    if !arrival.provider.create_users {
+        return Err(arrival.outside(Outside::Unknown));
+    }
+    let login = arrival.person.login(&arrival.provider.login_claim);
+    let login = login.filter(|login| rights::unfit_login(login).is_none());
+    let login = login.ok_or_else(|| arrival.outside(Outside::Login))?;
+    match create(tx, arrival, login).await {
+        Err(StoreError::Duplicate { .. }) => {
+            // The same person may have arrived twice at once.
+            let tx = desk.enter(visit, "users.create").await?;
+            let mut tx = tx.ok_or(Setback::NoTenant)?;
+            let found = find(&mut tx, arrival).await?;
+            found
+                .map(|_| ())
+                .ok_or_else(|| arrival.outside(Outside::Taken))
+        }
+        created => Ok(created?),
+    }
+}
+
+/// Sets what their groups give, and says who they are here.
+pub(super) async fn refresh(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result<UserUid, Mishap> {
+    let found = find(tx, arrival).await?;
+    let before = found.ok_or_else(|| arrival.outside(Outside::Unknown))?;
+    let user = before.user;
+    let rights_before = tx.user_roles(user).await?;
+    tx.update_identity(&arrival.identity(user)).await?;
+    let rights_after = tx.user_roles(user).await?;
+    if let (Some(before), Some(after)) = (rights_before, rights_after)
+        && lost_some(&before, &after)
+    {
+        rights::cut(tx, user);
+    }
+    Ok(user)
+}
+
+async fn find(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result<Option<Identity>, StoreError> {
+    tx.lock_identity(&arrival.provider.issuer, &arrival.person.subject)
+        .await
+}
+
+async fn create(mut tx: Tx<OneTenant>, arrival: &Arrival, login: String) -> Result<(), StoreError> {
+    let user = User {
+        uid: UserUid::from_uuid(Uuid::now_v7()),
+        slug: free_slug(&mut tx, &login).await?,
+        login,
+        display_name: arrival.person.display_name(),
+        roles: Vec::new(),
+        groups: Vec::new(),
+        admin_role: AdminRole::None,
+        disabled: false,
+        has_password: false,
+        last_login_at: None,
+        etag: 1,
+        created_at: tx.time(),
+        updated_at: tx.time(),
+    };
+    tx.insert_user(&user).await?;
+    tx.insert_identity(&arrival.identity(user.uid)).await?;
+    let tenant = tx.tenant().clone();
+    let provider = &arrival.provider.slug;
+    tx.act_as(format!("{}/identityProviders/{provider}", tenant.name()));
+    let entry = admin::user_created(&tenant, &user);
+    tx.commit_recorded(Some(tenant.uid), &entry).await?;
+    tracing::info!(tenant.id = %tenant.uid, user = user.slug, provider, "a new user arrived");
+    Ok(())
+}
+
+/// A name that people recognise; with a random end where the plain one is taken.
+async fn free_slug(tx: &mut Tx<OneTenant>, login: &str) -> Result<String, StoreError> {
+    let plain = slug(login);
+    if tx.user(&plain).await?.is_none() {
+        return Ok(plain.to_string());
+    }
+    let end = Uuid::new_v4().simple().to_string();
+    Ok(format!("{plain}-{}", &end[..8]))
+}
+
+/// What of a login can stand in a name, at most 31 characters.
+fn slug(login: &str) -> Slug {
+    let mut text = String::new();
+    for c in login.to_lowercase().chars() {
+        if c.is_ascii_alphanumeric() {
+            text.push(c);
+        } else if !text.is_empty() && !text.ends_with('-') {
+            text.push('-');
+        }
+        if text.len() == 31 {
+            break;
+        }
+    }
+    let text = text.trim_end_matches('-');
+    let text = if text.is_empty() { "user" } else { text };
+    text.parse().expect("letters, digits and single hyphens")
+}
+
+fn lost_some(before: &UserRights, after: &UserRights) -> bool {
+    let kept = |before: &[String], after: &[String]| before.iter().all(|one| after.contains(one));
+    !kept(&before.roles, &after.roles) || !kept(&before.groups, &after.groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_of_a_login() {
+        for (login, name) in [
+            ("ada@acme.com", "ada-acme-com"),
+            ("Ada.Lovelace", "ada-lovelace"),
+            ("--a__b--", "a-b"),
+            ("ädä", "d"),
+            ("äöü", "user"),
+            ("", "user"),
+        ] {
+            assert_eq!(slug(login).as_str(), name);
+        }
+        assert_eq!(slug(&"a".repeat(100)).as_str().len(), 31);
+        assert_eq!(slug(&format!("{}@x", "a".repeat(30))).as_str().len(), 30);
+    }
+
+    #[test]
+    fn rights_are_lost_when_one_is() {
+        let rights = |roles: &[&str], groups: &[&str]| UserRights {
+            login: String::new(),
+            display_name: String::new(),
+            roles: roles.iter().map(ToString::to_string).collect(),
+            groups: groups.iter().map(ToString::to_string).collect(),
+            admin_role: AdminRole::None,
+            disabled: false,
+        };
+        let before = rights(&["dev", "ops"], &["a"]);
+        assert!(!lost_some(&before, &before));
+        assert!(!lost_some(
+            &before,
+            &rights(&["x", "ops", "dev"], &["a", "b"])
+        ));
+        assert!(lost_some(&before, &rights(&["dev"], &["a"])));
+        assert!(lost_some(&before, &rights(&["dev", "ops"], &[])));
+    }
+}

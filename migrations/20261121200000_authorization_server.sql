@@ -138,6 +138,8 @@ CREATE TABLE grants (
     expires_at      timestamptz NOT NULL,
     revoked_at      timestamptz,
     revoke_reason   text        NOT NULL DEFAULT '',
+    consented_at    timestamptz,
+    redirects_sha256 bytea,
     CONSTRAINT grants_pkey PRIMARY KEY (tenant_id, grant_id),
     CONSTRAINT grants_user_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE,
     CONSTRAINT grants_client_fkey FOREIGN KEY (tenant_id, client_uid) REFERENCES oauth_clients ON DELETE CASCADE
@@ -146,6 +148,8 @@ CREATE UNIQUE INDEX grants_current ON grants (tenant_id, current_sha256) WHERE c
 CREATE INDEX grants_previous ON grants (tenant_id, previous_sha256) WHERE previous_sha256 IS NOT NULL;
 CREATE INDEX grants_user ON grants (tenant_id, user_id);
 CREATE INDEX grants_client ON grants (tenant_id, client_uid);
+COMMENT ON COLUMN grants.consented_at IS 'when its user was last asked; a grant that was given unasked has that of the one before';
+COMMENT ON COLUMN grants.redirects_sha256 IS 'of the client''s redirect URIs when the user was asked';
 COMMENT ON COLUMN grants.generation IS 'refresh tokens are derived from the tenant key, the grant and this number; the rows hold hashes alone';
 
 -- Refresh tokens that were replaced: presenting one later is theft. The newest few of a grant.

@@ -62,7 +62,34 @@ pub(crate) mod setback;
 /// Signing in, and what comes after.
 pub(crate) mod login;
 
+/// A browser in front of one of our pages.
+pub(crate) mod guest;
+
+/// Which resources and scopes a client asks for.
+pub(crate) mod wish;
+
+/// What a client gets to hear at its own address.
+mod approval;
+
+/// Where an app sends somebody to be let in.
+mod authorize;
+
+/// Where somebody says whether it is.
+mod consent;
+
+/// What is connected, and how it is cut.
+mod connections;
+
+/// The page where the code of a device is typed in.
+mod device_page;
+
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {
-    Router::new().merge(idp::routes())
+    Router::new()
+        .merge(authorize::routes())
+        .merge(login::routes())
+        .merge(consent::routes())
+        .merge(connections::routes())
+        .merge(device_page::routes())
+        .merge(idp::routes())
 }

@@ -29,6 +29,9 @@ pub mod client;
 /// Who is signed in to our pages.
 pub mod browser_session;
 
+/// What users agreed to.
+pub mod consent;
+
 /// Sealed values.
 pub mod credential;
 

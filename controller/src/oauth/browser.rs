@@ -17,6 +17,7 @@ use super::issuer::Issuer;
 use crate::store::{
     OneTenant, StoreError, Tx,
     browser_session::{BrowserSession, LIFE},
+    tenant::Tenant,
 };
 
 /// Who is signed in.
@@ -30,6 +31,21 @@ pub(crate) struct SignedIn {
     /// Whether the user may call the admin API at all.
     pub(crate) admin: bool,
     pub(crate) auth_time: OffsetDateTime,
+}
+
+impl SignedIn {
+    /// The user's name as a resource.
+    pub(crate) fn name(&self, tenant: &Tenant) -> String {
+        format!("{}/users/{}", tenant.name(), self.slug)
+    }
+
+    /// As whom the page says that somebody is signed in.
+    pub(crate) fn shown(&self) -> String {
+        if self.display_name.is_empty() || self.display_name == self.login {
+            return self.login.clone();
+        }
+        format!("{} ({})", self.display_name, self.login)
+    }
 }
 
 impl From<BrowserSession> for SignedIn {

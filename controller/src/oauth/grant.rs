@@ -9,7 +9,7 @@ use proto::{
 };
 use uuid::Uuid;
 
-use super::{code, resource, rules::Rules};
+use super::{code, rules::Rules};
 use crate::store::{
     OneTenant, StoreError, Tx,
     grant::{Connection, Grant, Wanted},
@@ -69,32 +69,6 @@ pub(super) async fn open_for(
     Ok(grant.uid)
 }
 
-/// Whether the user has lately allowed this client as much, at this place.
-pub(crate) async fn consented(
-    tx: &mut Tx<OneTenant>,
-    user: UserUid,
-    client: ClientUid,
-    redirect_origin: &str,
-    resources: &[String],
-    scopes: &[String],
-) -> Result<bool, StoreError> {
-    let since = tx.time() - CONSENT_LIFE;
-    let wanted = Wanted {
-        user: Some(user),
-        client: Some(client),
-        limit: CONNECTIONS,
-        ..Wanted::default()
-    };
-    let found = tx.connections(&wanted).await?;
-    let covering = found.iter().map(|found| &found.grant).find(|grant| {
-        grant.redirect_origin == redirect_origin
-            && grant.created_at > since
-            && scopes.iter().all(|scope| grant.scopes.contains(scope))
-            && resource::narrow(resources.to_vec(), &grant.resources).is_ok()
-    });
-    Ok(covering.is_some())
-}
-
 /// What a user has connected, newest first.
 pub(crate) async fn of_user(
     tx: &mut Tx<OneTenant>,
@@ -126,8 +100,6 @@ pub(crate) async fn revoke(
     Ok(true)
 }
 
-/// How long a consent is remembered.
-const CONSENT_LIFE: Duration = Duration::from_hours(24 * 90);
 /// More than anybody keeps apart.
 const CONNECTIONS: i64 = 200;
 const USER_AGENT: usize = 256;

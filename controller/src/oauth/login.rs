@@ -2,27 +2,35 @@
 //! however somebody signed in. What they were about waits in a login transaction, which only the
 //! browser that began it can use.
 
-use axum::response::{IntoResponse as _, Response};
-use http::{
-    HeaderMap, HeaderValue, StatusCode,
-    header::{LOCATION, SET_COOKIE},
+use axum::{
+    Router,
+    extract::{RawQuery, Request},
+    response::Response,
+    routing::get,
 };
+use http::{HeaderMap, header::SET_COOKIE};
 use proto::id::UserUid;
 use serde_json::Value;
 use time::OffsetDateTime;
+use url::form_urlencoded;
 use uuid::Uuid;
 
+pub(crate) use self::purpose::{Asked, Prompt, Purpose};
 use super::{
-    browser::{self, BROWSER, SESSION, Secret},
+    browser::{self, BROWSER, SESSION, Secret, SignedIn},
+    client,
+    guest::{self, Guest, see_other},
+    idp,
     issuer::Issuer,
+    pages::{self, ClientShown, LoginProblem, ProviderShown},
+    params::Params,
+    password::{self, Refused},
     setback::Setback,
 };
 use crate::{
     auth::Desk,
-    store::{OneTenant, StoreError, Tx, audit::Entry},
+    store::{OneTenant, StoreError, Tx, audit::Entry, login_transaction::NewLoginTransaction},
 };
-
-pub(crate) use self::purpose::{Prompt, Purpose};
 
 /// What somebody is about.
 mod purpose;
@@ -38,6 +46,30 @@ pub(crate) struct Transaction {
     pub(crate) upstream: Option<Value>,
     pub(crate) upstream_sealed: Option<Vec<u8>>,
     pub(crate) created_at: OffsetDateTime,
+}
+
+/// The routes of this noun.
+pub(super) fn routes() -> Router<Desk> {
+    Router::new().route("/login", get(show).post(submit))
+}
+
+/// Begins a transaction and sends the browser to its first page.
+pub(crate) async fn begin(
+    guest: &Guest,
+    mut tx: Tx<OneTenant>,
+    purpose: &Purpose,
+    path: &str,
+) -> Result<Response, Setback> {
+    let bound = guest.bound();
+    let new = NewLoginTransaction {
+        browser: &bound.secret.sha256(),
+        network: &guest.network(),
+        request: serde_json::to_value(purpose).expect("strings and booleans"),
+    };
+    let id = tx.begin_login(&new).await?.ok_or(Setback::Full)?;
+    tx.commit_unrecorded().await?;
+    let first = guest.issuer.url(&format!("{path}?t={id}"));
+    Ok(bound.give(see_other(&first)))
 }
 
 /// The transaction, if the browser that asks began it and it is not over. It stays locked: nobody else
@@ -69,6 +101,31 @@ pub(crate) async fn transaction(
     }))
 }
 
+impl Transaction {
+    /// Whether somebody who is signed in has to sign in for this nevertheless.
+    pub(crate) fn needs_login(&self, user: &SignedIn) -> bool {
+        match &self.purpose {
+            Purpose::Authorize(asked) => asked.prompt.login && user.auth_time < self.created_at,
+            Purpose::Connections | Purpose::Device { .. } => false,
+        }
+    }
+
+    /// The page that comes after signing in.
+    fn next(&self) -> String {
+        match &self.purpose {
+            Purpose::Authorize(_) => format!("/consent?t={}", self.id),
+            Purpose::Connections => "/connections".to_owned(),
+            Purpose::Device { user_code: None } => "/device".to_owned(),
+            Purpose::Device {
+                user_code: Some(code),
+            } => {
+                let mut query = form_urlencoded::Serializer::new("/device?".to_owned());
+                query.append_pair("user_code", code).finish()
+            }
+        }
+    }
+}
+
 /// Signs the user in, records it, and sends the browser on to what it was about. The session is a new
 /// one whatever the browser had before (A31).
 pub(crate) async fn complete(
@@ -88,14 +145,10 @@ pub(crate) async fn complete(
         .begin_browser_session(&session.sha256(), user, &agent)
         .await?
         .ok_or(Setback::User)?;
-    let next = match &transaction.purpose {
-        Purpose::Authorize(_) => format!("/consent?t={}", transaction.id),
-        Purpose::Device { .. } => format!("/device?t={}", transaction.id),
-        Purpose::Connections => {
-            tx.end_login(transaction.id).await?;
-            "/connections".to_owned()
-        }
-    };
+    match &transaction.purpose {
+        Purpose::Authorize(_) => {}
+        Purpose::Connections | Purpose::Device { .. } => tx.end_login(transaction.id).await?,
+    }
     let tenant = tx.tenant().clone();
     let name = format!("{}/users/{slug}", tenant.name());
     tx.act_as(name.clone());
@@ -106,18 +159,108 @@ pub(crate) async fn complete(
     };
     tx.commit_recorded(Some(tenant.uid), &entry).await?;
     tracing::info!(tenant.id = %tenant.uid, user = slug, "signed in");
-    let mut response = see_other(&issuer.url(&next));
+    let mut response = see_other(&issuer.url(&transaction.next()));
     let cookie = session.cookie(issuer, SESSION);
     response.headers_mut().append(SET_COOKIE, cookie);
     Ok(response)
 }
 
-/// Sends a browser on; its next request is a GET, whatever this one was (RFC 9700 §4.12).
-pub(crate) fn see_other(to: &str) -> Response {
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    // Callers pass URLs that were parsed, and so are ASCII.
-    if let Ok(to) = HeaderValue::try_from(to) {
-        response.headers_mut().insert(LOCATION, to);
+async fn show(guest: Guest, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    guest.answer(shown(&guest, &query).await)
+}
+
+async fn shown(guest: &Guest, query: &str) -> Result<Response, Setback> {
+    let params = guest::params(query.as_bytes())?;
+    if params.get("t").is_none() {
+        return Ok(see_other(&guest.issuer.url("/connections")));
     }
-    response
+    let mut tx = guest.enter("users.signIn").await?;
+    let transaction = of_form(guest, &mut tx, &params).await?;
+    let user = guest.signed_in(&mut tx).await?;
+    tx.commit_unrecorded().await?;
+    match user {
+        Some(user) if !transaction.needs_login(&user) => {
+            Ok(see_other(&guest.issuer.url(&transaction.next())))
+        }
+        Some(_) | None => page(guest, &transaction, "", None).await,
+    }
+}
+
+async fn submit(guest: Guest, request: Request) -> Response {
+    guest.answer(submitted(&guest, request).await)
+}
+
+async fn submitted(guest: &Guest, request: Request) -> Result<Response, Setback> {
+    let form = guest.form(request).await?;
+    let mut tx = guest.enter("users.signIn").await?;
+    let transaction = of_form(guest, &mut tx, &form).await?;
+    drop(tx);
+    guest.check_form(&browser::of_transaction(transaction.id), &form)?;
+    let login = form.get("login").unwrap_or_default();
+    let password = form.get("password").unwrap_or_default();
+    let problem = match password::verify(&guest.desk, &guest.visit, login, password).await {
+        Ok(user) => {
+            let mut tx = guest.enter("users.signIn").await?;
+            // It may be over by now.
+            let transaction = of_form(guest, &mut tx, &form).await?;
+            let (desk, issuer) = (&guest.desk, &guest.issuer);
+            return complete(desk, issuer, tx, transaction, user, &guest.headers).await;
+        }
+        Err(Refused::Wrong) => LoginProblem::Wrong,
+        Err(Refused::Slow(seconds)) => LoginProblem::Slow(seconds),
+        Err(Refused::Busy) => LoginProblem::Busy,
+        Err(Refused::Inside(error)) => return Err(error.into()),
+    };
+    page(guest, &transaction, login, Some(problem)).await
+}
+
+/// The transaction that a request names.
+pub(crate) async fn of_form(
+    guest: &Guest,
+    tx: &mut Tx<OneTenant>,
+    params: &Params,
+) -> Result<Transaction, Setback> {
+    let id = guest::transaction_id(params)?;
+    let found = transaction(tx, &guest.issuer, &guest.headers, id).await?;
+    found.ok_or(Setback::NoTransaction)
+}
+
+/// The page that signs in, for this transaction. It says what went wrong before, where something did.
+pub(crate) async fn page(
+    guest: &Guest,
+    transaction: &Transaction,
+    login: &str,
+    problem: Option<LoginProblem>,
+) -> Result<Response, Setback> {
+    let (desk, issuer, rules) = (&guest.desk, &guest.issuer, &guest.rules);
+    let (client, leads_to) = match &transaction.purpose {
+        Purpose::Authorize(asked) => {
+            let found = client::find(desk, &guest.visit, issuer, rules, &asked.client_id).await;
+            let client = ClientShown::of(&found?);
+            (Some(client), vec![asked.redirect_uri.clone()])
+        }
+        Purpose::Connections | Purpose::Device { .. } => (None, Vec::new()),
+    };
+    let mut tx = guest.enter("users.signIn").await?;
+    let providers = idp::offered(&mut tx).await?.into_iter();
+    drop(tx);
+    let bound = guest.bound();
+    let page = pages::Login {
+        look: guest.look.clone(),
+        transaction: transaction.id,
+        csrf: bound.secret.csrf(&browser::of_transaction(transaction.id)),
+        client,
+        passwords: rules.passwords,
+        providers: providers
+            .map(|provider| ProviderShown {
+                slug: provider.slug,
+                name: provider.display_name,
+            })
+            .collect(),
+        login: login.to_owned(),
+        problem,
+        leads_to,
+    };
+    Ok(bound.give(page.response()))
 }

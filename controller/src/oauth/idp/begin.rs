@@ -27,7 +27,7 @@ use crate::{
     oauth::{
         browser,
         issuer::Issuer,
-        login::{self, Prompt, Purpose, Transaction},
+        login::{self, Purpose, Transaction},
         pages::{Look, Onward},
         params::Params,
         rules::Rules,
@@ -173,7 +173,7 @@ fn scopes(provider: &IdentityProvider) -> Vec<String> {
 /// Whether whoever asks wants people to sign in although they are.
 fn asks_for_login(transaction: &Transaction) -> bool {
     match &transaction.purpose {
-        Purpose::Authorize(asked) => matches!(asked.prompt, Prompt::Asks { login: true, .. }),
+        Purpose::Authorize(asked) => asked.prompt.login,
         Purpose::Connections | Purpose::Device { .. } => false,
     }
 }

@@ -11,9 +11,9 @@ pub(crate) enum Purpose {
     Authorize(Asked),
     /// To the page with a user's connections.
     Connections,
-    /// To the code that a device shows.
+    /// To the page where the code of a device is typed in.
     Device {
-        /// As it was typed.
+        /// What the link there had it filled in with.
         user_code: Option<String>,
     },
 }
@@ -22,26 +22,25 @@ pub(crate) enum Purpose {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) client_id: String,
-    /// As asked; `None` when the client has only one and left it out.
-    pub(crate) redirect_uri: Option<String>,
-    /// Given back byte by byte.
+    /// Where the client wants its answer.
+    pub(crate) redirect_uri: String,
+    /// Whether it said so, or has only that one.
+    pub(crate) redirect_given: bool,
+    /// Given back as it came.
     pub(crate) state: Option<String>,
     pub(crate) code_challenge: String,
     /// Canonical.
     pub(crate) resources: Vec<String>,
-    /// As granted, if the user agrees.
+    /// What is granted if the user agrees.
     pub(crate) scopes: Vec<String>,
     pub(crate) prompt: Prompt,
 }
 
 /// What the client wants people to be asked, whatever we remember.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Prompt {
-    /// What is needed.
-    #[default]
-    Needed,
-    /// Nothing.
-    Nothing,
-    /// To sign in, to agree, or both.
-    Asks { login: bool, consent: bool },
+pub(crate) struct Prompt {
+    /// To sign in.
+    pub(crate) login: bool,
+    /// To agree.
+    pub(crate) consent: bool,
 }

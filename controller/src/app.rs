@@ -24,10 +24,11 @@ use crate::{
     error::chain,
     grpc::{Grpc, GrpcError, Services},
     lease::LeaseService,
-    oauth::{idp::Directory, password::Passwords},
+    oauth::{idp::Directory, key, password::Passwords, sweep},
     settings::Settings,
     store::{Store, StoreError},
     sync::{Feed, Registry, States, SyncService},
+    vault::Vault,
 };
 
 /// Why a controller does not start.
@@ -87,12 +88,18 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
         feed,
         states,
         registry,
+        vault,
     } = assemble(&settings, booted, &clock, &tasks, health.clone(), &shutdown).await?;
 
     let soft = shutdown.soft();
     tasks.spawn("feed", feed.run(soft.clone()));
     tasks.spawn("feed gate", open_with_config(states, config, soft.clone()));
     tasks.spawn("node registry", registry.keep(store.clone(), soft.clone()));
+    tasks.spawn("sweep", sweep::keep(store.clone(), soft.clone()));
+    tasks.spawn(
+        "signing keys",
+        key::keep(store.clone(), vault, soft.clone()),
+    );
     tasks.spawn(
         "database gate",
         follow_database(store, database, soft.clone()),
@@ -123,6 +130,7 @@ struct Assembled {
     feed: Feed,
     states: States,
     registry: Registry,
+    vault: Arc<Vault>,
 }
 
 /// The parts in the order in which they need each other.
@@ -177,7 +185,8 @@ async fn assemble(
     };
     let desk = Desk {
         store: store.clone(),
-        vault,
+        vault: Arc::clone(&vault),
+        signers: key::Signers::default(),
         dialer,
         passwords,
         providers: Directory::default(),
@@ -188,6 +197,7 @@ async fn assemble(
         feed,
         states,
         registry,
+        vault,
     })
 }
 

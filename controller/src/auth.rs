@@ -47,6 +47,8 @@ pub struct Desk {
     pub store: Store,
     /// Keys that seal tokens.
     pub vault: Arc<Vault>,
+    /// Keys that sign tokens.
+    pub(crate) signers: oauth::key::Signers,
     /// The way to what clients and identity providers publish.
     pub dialer: Dialer,
     /// Where passwords are hashed.

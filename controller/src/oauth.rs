@@ -44,6 +44,12 @@ pub(crate) mod redirect;
 /// What people see.
 pub(crate) mod pages;
 
+/// What tokens are signed with.
+pub(crate) mod key;
+
+/// The public halves of that.
+mod jwks;
+
 /// What users allowed clients.
 pub(crate) mod grant;
 
@@ -83,6 +89,24 @@ mod connections;
 /// The page where the code of a device is typed in.
 mod device_page;
 
+/// A call of an endpoint for programs.
+mod call;
+
+/// Whether an access token still counts.
+pub(crate) mod standing;
+
+/// Tokens.
+mod token;
+
+/// What is given back.
+mod revoke;
+
+/// What a token is worth.
+mod introspect;
+
+/// What has expired.
+pub(crate) mod sweep;
+
 /// The routes of all endpoints.
 pub(crate) fn routes() -> Router<Desk> {
     Router::new()
@@ -92,4 +116,9 @@ pub(crate) fn routes() -> Router<Desk> {
         .merge(connections::routes())
         .merge(device_page::routes())
         .merge(idp::routes())
+        .merge(token::routes())
+        .merge(device::routes())
+        .merge(revoke::routes())
+        .merge(introspect::routes())
+        .merge(jwks::routes())
 }

@@ -86,8 +86,17 @@ pub mod server;
 /// What making a session needs to know.
 pub mod session;
 
+/// Refresh tokens.
+pub mod refresh;
+
+/// What authorization servers sign with.
+pub mod signing_key;
+
 /// Tokens that an operator pasted or had made.
 pub mod static_token;
+
+/// What has expired.
+pub mod sweep;
 
 /// Tenants and their origins.
 pub mod tenant;
@@ -302,6 +311,11 @@ impl<S> Tx<S> {
     /// Says who is acting, where that is found out inside the transaction.
     pub fn act_as(&mut self, actor: String) {
         self.author.actor = actor;
+    }
+
+    /// Says what is done, where that is found out inside the transaction.
+    pub fn turn_to(&mut self, action: &str) {
+        action.clone_into(&mut self.author.action);
     }
 
     /// The moment that rows written by this transaction carry.

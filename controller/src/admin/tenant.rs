@@ -21,6 +21,7 @@ use super::{
 use crate::{
     admin::{Actor, PublicScheme},
     error::{Error, Violation},
+    oauth,
     store::{Scope, Tx, audit::Entry, tenant::Tenant},
 };
 
@@ -104,9 +105,18 @@ async fn create(
         updated_at: tx.time(),
     };
     let key = admin.0.vault.create_tenant_key(tenant.uid);
+    let now = tx.time();
+    let signing = oauth::key::create(
+        &admin.0.vault,
+        std::slice::from_ref(&key),
+        tenant.uid,
+        now,
+        now,
+    )?;
     tx.insert_tenant(&tenant, &key)
         .await
         .map_err(Error::on_origins)?;
+    tx.insert_signing_key(tenant.uid, &signing).await?;
     let committed = tx
         .commit_change(&entry(&tenant, None, Some(&tenant)))
         .await?;

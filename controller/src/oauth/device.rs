@@ -1,16 +1,119 @@
-//! Device codes (RFC 8628): a program without a browser shows its user a short code, and the user
-//! types it on our page. What the page does stands here.
+//! Device codes (RFC 8628): a program without a browser asks for one (`POST /device_authorization`) and
+//! shows its user a short code, which the user types on our page. What the page does stands here, too.
 
 use std::time::Duration;
 
+use aws_lc_rs::rand;
+use axum::{
+    Extension, Json, Router,
+    extract::{Request, State as Shared},
+    response::Response,
+    routing::post,
+};
 use proto::id::{ClientUid, UserUid};
-use token::sha256_of;
+use serde_json::json;
+use token::{DeviceCode, sha256_of};
 
 use super::{
+    attempts,
+    call::{self, Call},
+    client::{self, DEVICE_CODE},
+    fault::{Code, Fault},
     grant::{self, NewGrant},
+    resource,
     rules::Rules,
+    scope,
 };
-use crate::store::{OneTenant, StoreError, Tx, client::Registration, device::State};
+use crate::{
+    auth::{Desk, Visit},
+    store::{
+        OneTenant, StoreError, Tx,
+        client::Registration,
+        device::{Device, State},
+    },
+};
+
+/// The route of this noun.
+pub(super) fn routes() -> Router<Desk> {
+    Router::new().route("/device_authorization", post(ask))
+}
+
+async fn ask(
+    Shared(desk): Shared<Desk>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let call = Call::read(desk, visit, request).await?;
+    call.must_be_allowed(DEVICE_CODE)?;
+    let (scopes, resources) = wanted(&call)?;
+
+    let mut tx = call.enter("oauth.device_authorization").await?;
+    let peer = attempts::network(call.visit.peer.ip());
+    let (all, own) = tx.count_devices(&peer).await?;
+    if all >= MOST || own >= MOST_OF_ONE {
+        return Err(Fault::Slow(LIFE.as_secs()));
+    }
+    let (code, user_code) = (DeviceCode::generate(), user_code());
+    let device = Device {
+        client: client::hold(&mut tx, &call.client).await?,
+        resources,
+        scopes,
+        state: State::Pending,
+        interval_secs: INTERVAL,
+        polled_at: None,
+        peer,
+        expires_at: tx.time() + LIFE,
+    };
+    tx.insert_device(&code.sha256(), &sha256_of(&user_code), &device)
+        .await?;
+    tx.commit_unrecorded().await?;
+    Ok(told(&call, &code, &user_code))
+}
+
+fn told(call: &Call, code: &DeviceCode, user_code: &str) -> Response {
+    let (head, tail) = user_code.split_at(USER_CODE / 2);
+    let page = call.issuer.url("/device");
+    call::answer(Json(json!({
+        "device_code": code.expose(),
+        "user_code": format!("{head}-{tail}"),
+        "verification_uri": page,
+        "verification_uri_complete": format!("{page}?user_code={head}-{tail}"),
+        "expires_in": LIFE.as_secs(),
+        "interval": INTERVAL,
+    })))
+}
+
+/// The scopes and resources that are asked for. The admin API is for our own client.
+fn wanted(call: &Call) -> Result<(Vec<String>, Vec<String>), Fault> {
+    let ours = call.client.is_ours();
+    let scopes = scope::choose(call.params.get("scope"), &call.rules).ok();
+    let scopes = scopes.filter(|scopes| ours || scopes.iter().all(|scope| scope != scope::ADMIN));
+    let scopes = scopes.ok_or_else(|| Fault::new(Code::InvalidScope, "No such scope"))?;
+    let resources = resource::canonical(&call.issuer, &call.params.resources()).ok();
+    let resources =
+        resources.filter(|all| ours || all.iter().all(|resource| resource != resource::ADMIN));
+    let mut resources = resources.ok_or_else(|| {
+        let text = "resource must be an MCP URL of this issuer";
+        Fault::new(Code::InvalidTarget, text)
+    })?;
+    if resources.is_empty() {
+        resources.push(resource::all(&call.issuer));
+    }
+    Ok((scopes, resources))
+}
+
+/// A new code for people: each letter equally likely.
+fn user_code() -> String {
+    let mut code = String::with_capacity(USER_CODE);
+    let mut pool = [0; 32];
+    while code.len() < USER_CODE {
+        rand::fill(&mut pool).expect("the system's random source answers");
+        let fair = pool.iter().filter(|&&byte| byte < FAIR);
+        let letters = fair.map(|&byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
+        code.extend(letters.take(USER_CODE - code.len()));
+    }
+    code
+}
 
 /// Who asks, for the user to recognise.
 #[derive(Debug, Clone)]
@@ -74,6 +177,7 @@ pub(crate) async fn approve(
         user_agent,
     };
     let grant = grant::open_for(tx, rules, &new, LIFE).await?;
+    tx.note_granted(new.client).await?;
     tx.set_device_state(&device, State::Approved(grant)).await?;
     Ok(true)
 }
@@ -106,10 +210,28 @@ pub(crate) const LIFE: Duration = Duration::from_mins(10);
 /// Consonants, so that no code is a word; none that are taken for another.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const USER_CODE: usize = 8;
+/// The last multiple of 20 below 256 keeps all letters equally likely.
+const FAIR: u8 = 240;
+/// How long a client waits between polls, in seconds.
+const INTERVAL: u32 = 5;
+/// How many a tenant has at once: codes stay rare among what could be guessed.
+const MOST: i64 = 1000;
+/// How many of them from one network.
+const MOST_OF_ONE: i64 = 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A38.
+    #[test]
+    fn user_codes_are_eight_consonants_each_time_others() {
+        let codes: std::collections::HashSet<_> = (0..200).map(|_| user_code()).collect();
+        assert_eq!(codes.len(), 200);
+        for code in codes {
+            assert!(lookup(&code).is_some(), "{code}");
+        }
+    }
 
     #[test]
     fn a_user_code_is_found_however_it_is_typed() {

@@ -59,6 +59,16 @@ impl Author {
     }
 }
 
+impl Author {
+    /// The controller itself, on an errand of its own.
+    pub fn task(action: &str) -> Self {
+        Self {
+            actor: "controller".to_owned(),
+            ..Self::boot(action)
+        }
+    }
+}
+
 impl Record<'_> {
     /// The record as JSON with sorted keys and nothing between tokens: the bytes that are kept, so
     /// that a later chain of digests has something stable to be made of.

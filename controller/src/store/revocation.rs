@@ -31,6 +31,36 @@ impl Tx<OneTenant> {
     }
 }
 
+impl Tx<OneTenant> {
+    /// Whether any of these things is revoked, for what was issued then.
+    pub async fn is_revoked(
+        &mut self,
+        things: &[(RevocationKind, String)],
+        issued: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let kinds: Vec<&str> = things.iter().map(|(kind, _)| column(*kind)).collect();
+        let ids = things.iter().map(|(_, id)| short_hash(id).to_vec());
+        let ids: Vec<Vec<u8>> = ids.collect();
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT FROM revocations r
+                 JOIN unnest($2::text[], $3::bytea[]) AS thing (kind, id)
+                   ON r.kind = thing.kind AND r.id_sha256 = thing.id
+                 WHERE r.tenant_id = $1
+                   AND r.expires_at > $4
+                   AND (r.issued_until IS NULL OR r.issued_until >= $5)
+             )",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(kinds)
+        .bind(ids)
+        .bind(self.time)
+        .bind(issued)
+        .fetch_one(&mut *self.sql)
+        .await?)
+    }
+}
+
 impl<S: super::Scope> Tx<S> {
     /// Numbers and stores what is revoked; the number of the last.
     pub(super) async fn write_revocations(&mut self) -> Result<Option<u64>, StoreError> {

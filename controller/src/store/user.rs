@@ -202,7 +202,9 @@ impl Tx<OneTenant> {
         Ok(rows.into_iter().map(User::from).collect())
     }
 
-    /// Everything that counts about a user for what they may do; `None` when they are gone.
+    /// Everything that counts about a user for what they may do; `None` when they are gone. It does not
+    /// change until this transaction ends: a token made of it must not miss a change, nor the cut that
+    /// comes with one.
     pub async fn user_roles(&mut self, user: UserUid) -> Result<Option<UserRights>, StoreError> {
         let row: Option<RightsRow> = sqlx::query_as(
             "SELECT u.login, u.display_name, u.admin_role, u.disabled,
@@ -214,7 +216,8 @@ impl Tx<OneTenant> {
                           SELECT unnest(i.groups) FROM identities i
                           WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id
                           ORDER BY 1) AS groups
-             FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2",
+             FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2
+             FOR SHARE OF u",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(user.uuid())

@@ -3,6 +3,7 @@
 
 use prost::{Message, bytes::Bytes};
 use proto::{
+    access::v1::OauthSettings,
     id::{KeyUid, ServerUid, StaticTokenUid, TenantUid},
     name::StreamName,
     sync::v1,
@@ -14,8 +15,8 @@ use crate::store::document::{self, Misunderstood};
 
 use super::{
     rows::{
-        CredentialRow, DefaultsRow, KeyRow, PolicyRow, ServerRow, StaticTokenRow, TenantRow,
-        TokenHeadersRow,
+        CredentialRow, DefaultsRow, KeyRow, PolicyRow, ServerRow, SigningKeyRow, StaticTokenRow,
+        TenantRow, TokenHeadersRow,
     },
     state::{Entry, Sealed, ServerAccess, TenantSealed, kind},
 };
@@ -23,12 +24,15 @@ use super::{
 /// Tools that were given by hand.
 mod tool;
 
-/// A tenant with its wrapped keys and sealed secrets.
-pub fn tenant(row: TenantRow, sealed: TenantSealed) -> Entry {
+/// A tenant with its wrapped keys, its sealed secrets, and the public keys of its tokens.
+pub fn tenant(row: TenantRow, sealed: TenantSealed, signing: Vec<SigningKeyRow>) -> Entry {
     let uid = TenantUid::from_uuid(row.tenant_id);
     let name = StreamName::Tenant(uid);
     let limits = row.limits.map(document::from_json).transpose();
-    let config = limits.map(|limits| v1::TenantConfig {
+    let oauth = row.oauth.map(document::from_json).transpose();
+    let oauth = oauth.map(|oauth| oauth.unwrap_or_else(OauthSettings::default));
+    let config = limits.and_then(|limits| Ok((limits, oauth?)));
+    let config = config.map(|(limits, oauth)| v1::TenantConfig {
         uid: uid.to_string(),
         slug: row.slug.clone(),
         canonical_origin: row.canonical_origin.unwrap_or_default(),
@@ -40,7 +44,18 @@ pub fn tenant(row: TenantRow, sealed: TenantSealed) -> Entry {
             .collect(),
         authenticators: document::authenticators(row.authenticators),
         limits,
-        ..Default::default()
+        signing_keys: signing
+            .into_iter()
+            .map(|key| v1::SigningKey {
+                kid: key.kid,
+                x: key.x.into(),
+                y: key.y.into(),
+            })
+            .collect(),
+        display_name: row.display_name,
+        branding: oauth.branding,
+        scopes: oauth.scopes,
+        revocation_grace: oauth.revocation_grace,
     });
     Entry {
         name,

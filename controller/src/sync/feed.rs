@@ -211,6 +211,10 @@ async fn entries(sql: &mut PgConnection, which: Which<'_>) -> Result<Vec<Entry>,
         let sealed = sealed.entry(secret.tenant_id).or_default();
         sealed.jwt_secrets.push(secret);
     }
+    let mut signing = BTreeMap::<_, Vec<_>>::new();
+    for key in rows::signing_keys(sql, which).await? {
+        signing.entry(key.tenant_id).or_default().push(key);
+    }
     let mut headers = BTreeMap::<_, Vec<_>>::new();
     for row in rows::token_headers(sql, which).await? {
         let server = (row.tenant_id, row.server_id);
@@ -224,7 +228,8 @@ async fn entries(sql: &mut PgConnection, which: Which<'_>) -> Result<Vec<Entry>,
     let static_tokens = rows::static_tokens(sql, which).await?;
     let tenants = tenants.into_iter().map(|row| {
         let sealed = sealed.remove(&row.tenant_id).unwrap_or_default();
-        compile::tenant(row, sealed)
+        let signing = signing.remove(&row.tenant_id).unwrap_or_default();
+        compile::tenant(row, sealed, signing)
     });
     let servers = servers.into_iter().map(|row| {
         let headers = headers.remove(&(row.tenant_id, row.server_id));

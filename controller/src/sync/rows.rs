@@ -18,8 +18,12 @@ pub struct TenantRow {
     pub tenant_id: Uuid,
     /// Last segment of its name.
     pub slug: String,
+    /// What people call it.
+    pub display_name: String,
     /// The revision that last changed it.
     pub revision: i64,
+    /// How its authorization server behaves, as proto JSON.
+    pub oauth: Option<Value>,
     /// How many calls per time, as proto JSON.
     pub limits: Option<Value>,
     /// Web origins whose pages may call its URLs. Elements can be NULL for all the schema knows.
@@ -45,6 +49,19 @@ pub struct TenantKeyRow {
     pub kek_id: String,
     /// The wrapped bytes.
     pub wrapped: Vec<u8>,
+}
+
+/// The public half of one of the keys that a tenant's authorization server signs with.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SigningKeyRow {
+    /// Whose it is.
+    pub tenant_id: Uuid,
+    /// Names the key.
+    pub kid: String,
+    /// The point's first coordinate.
+    pub x: Vec<u8>,
+    /// The other.
+    pub y: Vec<u8>,
 }
 
 /// The sealed secret of one of a tenant's JWT issuers.
@@ -389,7 +406,7 @@ pub async fn tenants(
         return Ok(Vec::new());
     }
     sqlx::query_as(
-        "SELECT t.tenant_id, t.slug, t.revision, t.limits, t.allowed_origins, t.authenticators,
+        "SELECT t.tenant_id, t.slug, t.display_name, t.revision, t.oauth, t.limits, t.allowed_origins, t.authenticators,
                 (SELECT o.origin FROM tenant_origins o
                  WHERE o.tenant_id = t.tenant_id AND o.position = 0) AS canonical_origin,
                 ARRAY(SELECT o.origin FROM tenant_origins o
@@ -452,6 +469,30 @@ pub async fn tenant_keys(
          FROM tenant_keys
          WHERE $1::uuid[] IS NULL OR tenant_id = ANY ($1)
          ORDER BY tenant_id, version, key_id",
+    )
+    .persistent(false)
+    .bind(wanted.tenants)
+    .fetch_all(sql)
+    .await
+}
+
+/// The public keys that tokens of tenants' authorization servers may be signed with, a tenant's newest
+/// first: announced, active and retiring ones.
+pub async fn signing_keys(
+    sql: &mut PgConnection,
+    which: Which<'_>,
+) -> Result<Vec<SigningKeyRow>, sqlx::Error> {
+    let wanted = which.tenants();
+    if wanted.is_nothing() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as(
+        "SELECT tenant_id, kid, x, y
+         FROM signing_keys
+         WHERE ($1::uuid[] IS NULL OR tenant_id = ANY ($1))
+           AND NOT revoked
+           AND (gone_at IS NULL OR gone_at > now())
+         ORDER BY tenant_id, active_at DESC, kid",
     )
     .persistent(false)
     .bind(wanted.tenants)

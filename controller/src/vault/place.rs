@@ -104,6 +104,21 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The private key of a tenant's authorization server. Its kid follows from the key.
+    pub fn signing_key(tenant: TenantUid, kid: &'a str) -> Self {
+        Self {
+            tenant,
+            table: "signing_keys",
+            record: Uuid::nil(),
+            field: "sealed",
+            generation: 0,
+            server: Uuid::nil(),
+            origin: "",
+            subject: "issuer",
+            kind: kid,
+        }
+    }
+
     pub(super) fn context(&self, deployment: Uuid) -> Context<'_> {
         Context {
             deployment,

@@ -1,10 +1,11 @@
 use insta::assert_debug_snapshot;
+use serde_json::json;
 
 use super::*;
 
 #[test]
 fn a_tenant_is_compiled() {
-    let entry = tenant(tenant_row(), TenantSealed::default());
+    let entry = tenant(tenant_row(), TenantSealed::default(), Vec::new());
     assert_eq!(entry.slug, "acme");
     assert_eq!(
         entry.upsert.name,
@@ -195,6 +196,7 @@ fn authenticators_that_are_not_understood_do_not_read_as_none() {
             ..tenant_row()
         },
         TenantSealed::default(),
+        Vec::new(),
     );
     let found = body::<v1::TenantConfig>(&entry).authenticators.unwrap();
     assert_eq!(found, proto::access::v1::Authenticators::default());
@@ -228,10 +230,39 @@ fn malformed_rows_travel_as_they_are() {
             ..tenant_row()
         },
         TenantSealed::default(),
+        Vec::new(),
     );
     let config: v1::TenantConfig = body(&entry);
     assert_eq!(config.canonical_origin, "");
     assert_eq!(config.allowed_origins, [""]);
+}
+
+/// OA-07: nodes verify with every key that tokens may be signed with, and know how pages look.
+#[test]
+fn a_tenant_goes_with_its_public_keys_and_what_its_pages_show() {
+    let key = SigningKeyRow {
+        tenant_id: Uuid::from_u128(1),
+        kid: "k1".to_owned(),
+        x: vec![1; 32],
+        y: vec![2; 32],
+    };
+    let row = TenantRow {
+        oauth: Some(json!({"branding": {"colour": "#112233"}, "revocationGrace": "10s"})),
+        ..tenant_row()
+    };
+    let entry = tenant(row, TenantSealed::default(), vec![key]);
+    let config: v1::TenantConfig = body(&entry);
+    assert_eq!(config.signing_keys[0].kid, "k1");
+    assert_eq!(config.signing_keys[0].y.as_ref(), [2; 32]);
+    assert_eq!(config.display_name, "Acme");
+    assert_eq!(config.branding.unwrap().colour, "#112233");
+    assert_eq!(config.revocation_grace.unwrap().seconds, 10);
+    let damaged = TenantRow {
+        oauth: Some(json!({"telepathy": true})),
+        ..tenant_row()
+    };
+    let entry = tenant(damaged, TenantSealed::default(), Vec::new());
+    assert_eq!(entry.upsert.body, MISUNDERSTOOD);
 }
 
 #[test]
@@ -268,7 +299,9 @@ fn tenant_row() -> TenantRow {
     TenantRow {
         tenant_id: Uuid::from_u128(1),
         slug: "acme".to_owned(),
+        display_name: "Acme".to_owned(),
         revision: 3,
+        oauth: None,
         limits: None,
         allowed_origins: vec![Some("https://app.test".to_owned())],
         canonical_origin: Some("https://acme.test".to_owned()),

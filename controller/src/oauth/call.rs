@@ -1,0 +1,136 @@
+//! A call of an endpoint for programs: a form from a client that proved who it is.
+
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
+};
+
+use super::{
+    client::{self, Client},
+    fault::{Code, Fault},
+    issuer::Issuer,
+    params::Params,
+    rules::Rules,
+};
+use crate::{
+    auth::{
+        Desk, Visit,
+        visit::{body, only},
+    },
+    store::{OneTenant, Tx},
+};
+
+/// What came, from whom, and to whose authorization server.
+pub(super) struct Call {
+    pub(super) desk: Desk,
+    pub(super) visit: Visit,
+    pub(super) issuer: Issuer,
+    pub(super) rules: Rules,
+    pub(super) client: Client,
+    pub(super) params: Params,
+}
+
+impl Call {
+    /// Reads a request and finds out whose it is.
+    pub(super) async fn read(desk: Desk, visit: Visit, request: Request) -> Result<Self, Fault> {
+        let (parts, body) = body(request).await.map_err(|_| {
+            let text = "The request is too large, or was cut off";
+            Fault::new(Code::InvalidRequest, text)
+        })?;
+        let params = form(&parts.headers, &body)?;
+        let mut tx = enter(&desk, &visit, "oauth.call").await?;
+        let issuer = Issuer::of(tx.tenant(), &visit);
+        let rules = Rules::of(tx.oauth_settings().await?);
+        drop(tx);
+        let client =
+            client::authenticate(&desk, &visit, &issuer, &rules, &parts.headers, &params).await?;
+        Ok(Self {
+            desk,
+            visit,
+            issuer,
+            rules,
+            client,
+            params,
+        })
+    }
+
+    /// A transaction on the tenant's rows. The client is who acts until more is known.
+    pub(super) async fn enter(&self, action: &str) -> Result<Tx<OneTenant>, Fault> {
+        let mut tx = enter(&self.desk, &self.visit, action).await?;
+        let client = self.client.slug.as_deref();
+        let client = client.unwrap_or(&self.client.client_id);
+        tx.act_as(format!("{}/clients/{client}", tx.tenant().name()));
+        Ok(tx)
+    }
+
+    /// The value of a parameter that must be there.
+    pub(super) fn required(&self, name: &'static str) -> Result<&str, Fault> {
+        let value = self.params.get(name);
+        value.ok_or_else(|| Fault::new(Code::InvalidRequest, format!("{name} is missing")))
+    }
+
+    /// Refuses a client that may not ask for tokens in this way.
+    pub(super) fn must_be_allowed(&self, grant_type: &str) -> Result<(), Fault> {
+        if self.client.may(grant_type) {
+            return Ok(());
+        }
+        let text = "This client is not registered for this grant_type";
+        Err(Fault::new(Code::UnauthorizedClient, text))
+    }
+}
+
+/// An answer that nobody keeps (TOK-5).
+pub(super) fn answer(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+async fn enter(desk: &Desk, visit: &Visit, action: &str) -> Result<Tx<OneTenant>, Fault> {
+    let tx = desk.enter(visit, action).await?;
+    tx.ok_or_else(|| Fault::new(Code::InvalidRequest, "No authorization server is here"))
+}
+
+/// TOK-1: a form and nothing else.
+fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Fault> {
+    let essence = only(headers, CONTENT_TYPE.as_str())
+        .and_then(|value| value.split(';').next())
+        .map_or("", str::trim);
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let text = "Send the parameters as application/x-www-form-urlencoded";
+        return Err(Fault::new(Code::InvalidRequest, text));
+    }
+    Ok(Params::parse(body)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// TOK-1.
+    #[test]
+    fn parameters_come_as_a_form() {
+        let read = |kind: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(kind) = kind {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            }
+            form(&headers, b"a=1")
+        };
+        for good in [
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
+        ] {
+            assert_eq!(read(Some(good)).unwrap().get("a"), Some("1"));
+        }
+        for bad in [None, Some("application/json"), Some("text/plain")] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+}

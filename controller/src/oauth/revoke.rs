@@ -1,0 +1,92 @@
+//! `POST /revoke` (RFC 7009): a client gives back what it has. A refresh token ends its grant with all
+//! access tokens; an access token ends itself. What is not the client's, or nothing, is answered alike.
+
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    response::Response,
+    routing::post,
+};
+use http::StatusCode;
+use proto::sync::v1::RevocationKind;
+use token::{RefreshToken, access::AccessToken};
+
+use super::{
+    call::{self, Call},
+    fault::Fault,
+    grant,
+    rules::REVOCATION_LIFE,
+    standing,
+};
+use crate::{
+    auth::{Desk, Visit},
+    store::{OneTenant, Tx, audit::Entry, refresh::Family, revocation::Revoked},
+};
+
+/// The route of this noun.
+pub(super) fn routes() -> Router<Desk> {
+    Router::new().route("/revoke", post(revoke))
+}
+
+async fn revoke(
+    State(desk): State<Desk>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let call = Call::read(desk, visit, request).await?;
+    let text = call.required("token")?;
+    let mut tx = call.enter("oauth.revoke").await?;
+    // REV-4: what it is shows in the text; a hint could only be wrong.
+    match RefreshToken::lookup(text) {
+        Ok(sha256) => {
+            let family = tx.lock_family(&sha256).await?;
+            let own = family.filter(|family| Some(family.grant.client) == call.client.uid);
+            if let Some(family) = own {
+                end_grant(tx, &family).await?;
+            }
+        }
+        Err(_) => {
+            let token = standing::read(&mut tx, call.issuer.as_str(), text).await?;
+            let own = token.filter(|token| *token.client == *call.client.client_id);
+            if let Some(token) = own {
+                end_token(tx, &token).await?;
+            }
+        }
+    }
+    Ok(call::answer(StatusCode::OK))
+}
+
+/// REV-3.
+async fn end_grant(mut tx: Tx<OneTenant>, family: &Family) -> Result<(), Fault> {
+    let grant = family.grant.uid;
+    if grant::revoke(&mut tx, grant, "client").await? {
+        let entry = entry(format!("{}/grants/{grant}", tx.tenant().name()));
+        let tenant = tx.tenant().uid;
+        tx.commit_recorded(Some(tenant), &entry).await?;
+    }
+    Ok(())
+}
+
+async fn end_token(mut tx: Tx<OneTenant>, token: &AccessToken) -> Result<(), Fault> {
+    if standing::holder(&mut tx, token).await?.is_none() {
+        return Ok(());
+    }
+    tx.revoke(Revoked {
+        kind: RevocationKind::Token,
+        id: token.id.to_string(),
+        issued_until: None,
+        life: REVOCATION_LIFE,
+    });
+    let entry = entry(format!("{}/tokens/{}", tx.tenant().name(), token.id));
+    let tenant = tx.tenant().uid;
+    tx.commit_recorded(Some(tenant), &entry).await?;
+    Ok(())
+}
+
+fn entry(resource: String) -> Entry {
+    Entry {
+        resource,
+        before: None,
+        after: None,
+    }
+}

@@ -1,0 +1,195 @@
+//! The state of a grant's refresh tokens: the hash of the current one, of the one before, and those of
+//! some older ones, so that a stolen one is noticed when it comes.
+
+use proto::id::GrantUid;
+use time::OffsetDateTime;
+
+use super::{
+    OneTenant, StoreError, Tx, changed,
+    grant::{Grant, Row as GrantRow},
+    head::{from_column, to_column},
+};
+
+/// A grant with the state of its refresh tokens, found by one of them.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// The grant.
+    pub grant: Grant,
+    /// The number of the current token.
+    pub generation: u64,
+    /// The hash of the current token.
+    pub current: Option<[u8; 32]>,
+    /// When the current one took the place of the one before.
+    pub rotated_at: Option<OffsetDateTime>,
+    /// When what was issued with the current one was first used here.
+    pub current_used_at: Option<OffsetDateTime>,
+    /// Which of its tokens was presented.
+    pub presented: Presented,
+}
+
+/// Which of a family's tokens somebody has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presented {
+    /// The newest.
+    Current,
+    /// The one before.
+    Previous,
+    /// An older one.
+    Spent,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    grant: GrantRow,
+    generation: i64,
+    current_sha256: Option<Vec<u8>>,
+    previous_sha256: Option<Vec<u8>>,
+    rotated_at: Option<OffsetDateTime>,
+    current_used_at: Option<OffsetDateTime>,
+}
+
+impl Row {
+    fn found_by(self, sha256: &[u8; 32]) -> Family {
+        let is = |hash: &Option<Vec<u8>>| hash.as_deref() == Some(sha256.as_slice());
+        let presented = if is(&self.current_sha256) {
+            Presented::Current
+        } else if is(&self.previous_sha256) {
+            Presented::Previous
+        } else {
+            Presented::Spent
+        };
+        Family {
+            grant: self.grant.into(),
+            generation: from_column(self.generation),
+            current: self.current_sha256.and_then(|hash| hash.try_into().ok()),
+            rotated_at: self.rotated_at,
+            current_used_at: self.current_used_at,
+            presented,
+        }
+    }
+}
+
+impl Tx<OneTenant> {
+    /// The family that a refresh token is, or was, of; kept from others until this transaction ends.
+    pub async fn lock_family(&mut self, sha256: &[u8; 32]) -> Result<Option<Family>, StoreError> {
+        let tenant = self.scope.tenant.uid.uuid();
+        // Whoever waited here for a rotation finds the token as the previous one: the condition is
+        // checked again on the row as it then is.
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT grant_id, user_id, client_uid, redirect_origin, resources, scopes, user_agent,
+                    created_at, last_used_at, idle_expires_at, expires_at, revoked_at, revoke_reason,
+                    generation, current_sha256, previous_sha256, rotated_at, current_used_at
+             FROM grants
+             WHERE tenant_id = $1 AND (current_sha256 = $2 OR previous_sha256 = $2)
+             FOR UPDATE",
+        )
+        .bind(tenant)
+        .bind(sha256.as_slice())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        if let Some(row) = row {
+            return Ok(Some(row.found_by(sha256)));
+        }
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT grant_id, user_id, client_uid, redirect_origin, resources, scopes, user_agent,
+                    created_at, last_used_at, idle_expires_at, expires_at, revoked_at, revoke_reason,
+                    generation, current_sha256, previous_sha256, rotated_at, current_used_at
+             FROM grants
+             WHERE tenant_id = $1 AND grant_id = (
+                 SELECT s.grant_id FROM spent_refresh_tokens s
+                 WHERE s.tenant_id = $1 AND s.sha256 = $2)
+             FOR UPDATE",
+        )
+        .bind(tenant)
+        .bind(sha256.as_slice())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        Ok(row.map(|row| row.found_by(sha256)))
+    }
+
+    /// Makes a token of this hash the current one of a locked grant; what was before moves down. The
+    /// grant may lie idle until then from now on.
+    pub async fn rotate_family(
+        &mut self,
+        grant: GrantUid,
+        generation: u64,
+        sha256: &[u8; 32],
+        idle_expires_at: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "WITH spent AS (
+                 INSERT INTO spent_refresh_tokens (tenant_id, sha256, grant_id, created_at)
+                 SELECT tenant_id, previous_sha256, grant_id, $5
+                 FROM grants
+                 WHERE tenant_id = $1 AND grant_id = $2 AND previous_sha256 IS NOT NULL
+                 ON CONFLICT DO NOTHING
+             )
+             UPDATE grants
+             SET generation = $3,
+                 previous_sha256 = current_sha256,
+                 current_sha256 = $4,
+                 rotated_at = $5,
+                 current_used_at = NULL,
+                 last_used_at = $5,
+                 idle_expires_at = $6
+             WHERE tenant_id = $1 AND grant_id = $2",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(grant.uuid())
+        .bind(to_column(generation))
+        .bind(sha256.as_slice())
+        .bind(self.time)
+        .bind(idle_expires_at)
+        .execute(&mut *self.sql)
+        .await?;
+        changed("grants", 1, done.rows_affected())?;
+        if generation % FORGET_EVERY == 0 {
+            self.forget_spent(grant).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that an access token of a grant is in use here: whoever refreshed last got the answer.
+    pub async fn note_access_used(
+        &mut self,
+        grant: GrantUid,
+        issued_at: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE grants
+             SET current_used_at = $4
+             WHERE tenant_id = $1
+               AND grant_id = $2
+               AND current_used_at IS NULL
+               AND date_trunc('milliseconds', rotated_at) <= $3",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(grant.uuid())
+        .bind(issued_at)
+        .bind(self.time)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(())
+    }
+
+    async fn forget_spent(&mut self, grant: GrantUid) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM spent_refresh_tokens
+             WHERE tenant_id = $1 AND grant_id = $2 AND created_at < (
+                 SELECT created_at FROM spent_refresh_tokens
+                 WHERE tenant_id = $1 AND grant_id = $2
+                 ORDER BY created_at DESC OFFSET $3 LIMIT 1)",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(grant.uuid())
+        .bind(REMEMBERED)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(())
+    }
+}
+
+const FORGET_EVERY: u64 = 16;
+/// How many older tokens of a grant are known again.
+const REMEMBERED: i64 = 64;

@@ -24,6 +24,9 @@ pub mod door;
 /// Where to before: what clients must know to get a credential.
 mod metadata;
 
+/// The page on how to connect, for people who open an MCP URL with a browser.
+mod page;
+
 /// Who: bearer key → caller.
 pub mod authn;
 

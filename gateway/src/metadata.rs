@@ -43,9 +43,9 @@ fn document(target: &Target) -> Bytes {
     document.insert("scopes_supported".into(), json!([authn::SCOPE]));
     document.insert("bearer_methods_supported".into(), json!(["header"]));
     if let Some(tenant) = target.tenant()
-        && !tenant.display_name.is_empty()
+        && !tenant.look.tenant.is_empty()
     {
-        document.insert("resource_name".into(), (*tenant.display_name).into());
+        document.insert("resource_name".into(), tenant.look.tenant.as_str().into());
     }
     Value::Object(document).to_string().into()
 }

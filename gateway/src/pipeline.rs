@@ -28,7 +28,7 @@ use crate::{
     door::Door,
     error::Error,
     limit::{self, LimitSettings, Limiter},
-    metadata, policy,
+    metadata, page, policy,
     read::{self, BodySettings},
     route::{self, Layout, Route},
     session,
@@ -125,7 +125,9 @@ async fn answer(
         return Ok(Answer::preflight(&parts.headers));
     }
     envelope.note_target(&target);
-    let caller = authn::authenticate(&core.verifiers, &target, &parts.headers, peer, now).await?;
+    let caller = authn::authenticate(&core.verifiers, &target, &parts.headers, peer, now)
+        .await
+        .map_err(|error| page::put_into(error, &target, &parts))?;
     envelope.note_caller(&caller);
     let call = read::read(parts, body, &settings.body, &mut envelope.record.received).await?;
     envelope.note_call(&call);

@@ -28,32 +28,62 @@ fn policy(style: &Style, leads_to: &[String]) -> HeaderValue {
          base-uri 'none'; form-action 'self'",
         style.source()
     );
-    let mut sources: Vec<String> = leads_to.iter().filter_map(|url| source(url)).collect();
-    sources.sort();
-    sources.dedup();
-    for source in sources {
-        policy.push(' ');
-        policy.push_str(&source);
+    let mut named: Vec<String> = Vec::new();
+    for source in leads_to.iter().flat_map(|url| sources(url)) {
+        if !named.contains(&source) {
+            policy.push(' ');
+            policy.push_str(&source);
+            named.push(source);
+        }
     }
     HeaderValue::from_str(&policy).expect("hosts and schemes are printable ASCII")
 }
 
-/// The source (CSP3, §2.3.1) that a URL is of.
-fn source(url: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
+/// The sources (CSP3, §2.3.1) that a URL is of, and those of where its owner may send people on to:
+/// Chromium holds them against that too, and a form that is stopped there looks dead.
+fn sources(url: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(url) else {
+        return Vec::new();
+    };
     let scheme = url.scheme();
-    match (scheme, url.host()) {
-        // An IPv6 address cannot be written as a source.
-        (_, Some(url::Host::Ipv6(_))) | (_, None) => Some(format!("{scheme}:")),
-        ("https" | "http", Some(_)) => {
-            let origin = url.origin().ascii_serialization();
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_".contains(&byte);
-            origin.bytes().all(plain).then_some(origin)
-        }
-        (_, Some(_)) => Some(format!("{scheme}:")),
+    if !matches!(scheme, "https" | "http") {
+        return vec![format!("{scheme}:")];
     }
+    let origin = url.origin().ascii_serialization();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_".contains(&byte);
+    let own = if matches!(url.host(), Some(url::Host::Ipv6(_))) {
+        // Such an address cannot be written as a source.
+        format!("{scheme}:")
+    } else if origin.bytes().all(plain) {
+        origin
+    } else {
+        return Vec::new();
+    };
+    let handed_on = HANDED_ON
+        .iter()
+        .find(|(host, _)| url.host_str() == Some(host));
+    let handed_on = handed_on.map_or(&[][..], |(_, schemes)| schemes);
+    [own, "https:".to_owned()]
+        .into_iter()
+        .chain(handed_on.iter().map(|&source| source.to_owned()))
+        .collect()
 }
 
+/// Sites that hand what they are sent on to an app on the same computer.
+const HANDED_ON: [(&str, &[&str]); 6] = [
+    ("vscode.dev", VS_CODE),
+    ("insiders.vscode.dev", VS_CODE),
+    ("cursor.com", &["cursor:"]),
+    ("www.cursor.com", &["cursor:"]),
+    ("antigravity.google", &["antigravity:"]),
+    ("claude.ai", &["claude:"]),
+];
+const VS_CODE: &[&str] = &[
+    "vscode:",
+    "vscode-insiders:",
+    "http://127.0.0.1:*",
+    "http://localhost:*",
+];
 const FIXED: [(HeaderName, &str); 6] = [
     (CONTENT_TYPE, "text/html; charset=utf-8"),
     (CACHE_CONTROL, "no-store"),
@@ -71,29 +101,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_leads_to_the_origin_or_the_scheme_of_a_url() {
+    fn a_form_leads_to_the_origin_or_the_scheme_of_a_url_and_on_to_the_web() {
         for (url, found) in [
+            ("https://app.example/cb", "https://app.example https:"),
             (
-                "https://claude.ai/api/mcp/auth_callback",
-                Some("https://claude.ai"),
+                "https://app.example:8443/x",
+                "https://app.example:8443 https:",
             ),
-            ("https://claude.ai:8443/x", Some("https://claude.ai:8443")),
+            ("http://localhost:51837/cb", "http://localhost:51837 https:"),
+            ("http://127.0.0.1/callback", "http://127.0.0.1 https:"),
+            ("http://[::1]:51837/callback", "http: https:"),
+            ("cursor://anysphere.cursor-mcp/oauth/callback", "cursor:"),
+            ("com.example.app:/callback", "com.example.app:"),
             (
-                "http://localhost:51837/callback",
-                Some("http://localhost:51837"),
+                "https://www.cursor.com/cb",
+                "https://www.cursor.com https: cursor:",
             ),
-            ("http://127.0.0.1/callback", Some("http://127.0.0.1")),
-            ("http://[::1]:51837/callback", Some("http:")),
-            (
-                "cursor://anysphere.cursor-mcp/oauth/callback",
-                Some("cursor:"),
-            ),
-            ("com.example.app:/callback", Some("com.example.app:")),
-            ("https://a;script-src *", None),
-            ("https://a'b/", None),
-            ("not a url", None),
+            ("https://a;script-src *", ""),
+            ("https://a'b/", ""),
+            ("not a url", ""),
         ] {
-            assert_eq!(source(url).as_deref(), found, "{url}");
+            assert_eq!(sources(url).join(" "), found, "{url}");
         }
     }
 }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::WWW_AUTHENTICATE};
 use super::oauth::SCOPE;
 use crate::{
     config::snapshot::{Authenticator, Authenticators},
+    page::Page,
     route::Target,
 };
 
@@ -18,6 +19,8 @@ pub struct Challenge {
     text: &'static str,
     way_in: WayIn,
     reason: Reason,
+    /// For somebody with a browser, instead of the text.
+    page: Option<Box<Page>>,
 }
 
 /// What is said about how to come in.
@@ -95,6 +98,21 @@ impl Challenge {
                 false => WayIn::Unsaid(list.iter().find_map(chosen_header)),
             },
             reason,
+            page: None,
+        }
+    }
+
+    /// For somebody with a browser.
+    pub(crate) fn with_page(self, page: Page) -> Self {
+        let page = Some(Box::new(page));
+        Self { page, ..self }
+    }
+
+    /// Whether people can sign in.
+    pub(crate) fn offers_sign_in(&self) -> bool {
+        match self.way_in {
+            WayIn::Metadata(_) => true,
+            WayIn::Unsaid(_) => false,
         }
     }
 
@@ -105,6 +123,9 @@ impl Challenge {
 
     /// The reply's body.
     pub(crate) fn body(&self) -> Bytes {
+        if let Some(page) = &self.page {
+            return page.body();
+        }
         let text = match self.reason {
             Reason::Expired => "Token expired",
             _ => self.text,
@@ -129,6 +150,9 @@ impl Challenge {
         if let WayIn::Unsaid(Some(name)) = &self.way_in {
             let key = format!(r#"ApiKey realm="aldgate", header="{name}""#);
             headers.append(WWW_AUTHENTICATE, visible(key));
+        }
+        if let Some(page) = &self.page {
+            page.write(headers);
         }
     }
 }

@@ -149,7 +149,10 @@ mod tests {
             allowed_origins: HashSet::new(),
             authenticators: Arc::default(),
             limits: None,
-            display_name: "Acme".into(),
+            look: Arc::new(look::Look::new(
+                "Acme",
+                &proto::access::v1::Branding::default(),
+            )),
             signing_keys: [].into(),
         };
         Arc::new(Tenant::new(spec, Arc::default()).with_revision(revision))

@@ -394,5 +394,36 @@ async fn only_plain_json_is_taken() {
     world.still_serves().await;
 }
 
+/// S4-32: somebody opens an MCP URL with a browser. The page is made of the URL, so a server that does
+/// not exist has the same.
+#[tokio::test]
+async fn a_browser_is_shown_how_to_connect() {
+    let world = World::new().await;
+    let look = |server: &str| {
+        Post::bare("GET", HOST_A, server, "")
+            .without("Authorization")
+            .without("Accept")
+            .with("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+    };
+    let page = world.ask(&look("s1")).await;
+    assert_eq!(page.status, 401);
+    assert!(page.is("content-type", "text/html; charset=utf-8"));
+    assert!(page.is("www-authenticate", CHALLENGE));
+    assert!(page.is("cache-control", "no-store"));
+    assert!(page.header("content-security-policy").is_some());
+    assert!(page.body.contains("https://a.test/mcp/s1"), "{}", page.body);
+    let other = world.ask(&look("nosuch")).await;
+    // Cursor's link has the URL in base64.
+    let same = |body: &str| {
+        let (before, rest) = body.split_once("config=").unwrap();
+        let (_, after) = rest.split_once('"').unwrap();
+        format!("{before}{after}")
+    };
+    let expected = same(&page.body).replace("s1", "nosuch");
+    assert!(same(&other.body) == expected, "{}", other.body);
+    let program = world.ask(&look("s1").without("Accept")).await;
+    assert!(program.is("content-type", "application/json"));
+}
+
 /// What is answered at `A/s1` to whoever presents nothing.
 const CHALLENGE: &str = r#"Bearer resource_metadata="https://a.test/.well-known/oauth-protected-resource/mcp/s1", scope="mcp""#;

@@ -267,7 +267,10 @@ pub(crate) fn spec(uid: u128, slug: &str, host: &str) -> TenantSpec {
         allowed_origins: HashSet::from(["https://claude.ai".into()]),
         authenticators: Arc::default(),
         limits: None,
-        display_name: slug.to_uppercase().into(),
+        look: Arc::new(look::Look::new(
+            &slug.to_uppercase(),
+            &proto::access::v1::Branding::default(),
+        )),
         signing_keys: [].into(),
     }
 }

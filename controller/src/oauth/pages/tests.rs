@@ -81,11 +81,11 @@ fn a_form_may_lead_to_where_the_request_leads() {
     for (leads_to, source) in [
         (
             "https://claude.ai/cb",
-            "form-action 'self' https://claude.ai",
+            "form-action 'self' https://claude.ai https: claude:",
         ),
         (
             "http://localhost:7/cb",
-            "form-action 'self' http://localhost:7",
+            "form-action 'self' http://localhost:7 https:",
         ),
         ("cursor://x/cb", "form-action 'self' cursor:"),
     ] {

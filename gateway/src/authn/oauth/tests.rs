@@ -101,7 +101,10 @@ fn tenant(keys: &[&SigningKey]) -> Arc<Tenant> {
         allowed_origins: HashSet::new(),
         authenticators: Arc::default(),
         limits: None,
-        display_name: "Acme".into(),
+        look: Arc::new(look::Look::new(
+            "Acme",
+            &proto::access::v1::Branding::default(),
+        )),
         signing_keys: keys.iter().map(|key| key.public()).collect(),
     };
     Arc::new(Tenant::new(spec, Arc::default()))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use look::Look;
 use policy::Policy;
 use proto::{
     access::v1::RateLimits,
@@ -41,7 +42,10 @@ pub(super) fn tenant(
         allowed_origins: config.allowed_origins.into_iter().map(Into::into).collect(),
         authenticators: authenticators(config.authenticators.as_ref())?.unwrap_or_default(),
         limits: config.limits.as_ref().map(limits).transpose()?,
-        display_name: config.display_name.into(),
+        look: Arc::new(Look::new(
+            &config.display_name,
+            &config.branding.unwrap_or_default(),
+        )),
         signing_keys,
     };
     Ok((spec, left_out))

@@ -6,6 +6,7 @@ use std::{
     time::SystemTime,
 };
 
+use look::Look;
 use policy::Policy;
 use proto::{
     id::{KeyUid, ServerUid, TenantUid},
@@ -40,8 +41,8 @@ pub struct TenantSpec {
     pub authenticators: Arc<Authenticators>,
     /// How many calls per time; none means the defaults of the installation.
     pub limits: Option<Arc<Limits>>,
-    /// What people call it.
-    pub display_name: Box<str>,
+    /// What people call it, and how its pages look.
+    pub look: Arc<Look>,
     /// What its authorization server signs with; no two have the same name.
     pub signing_keys: Box<[PublicKey]>,
 }
@@ -59,8 +60,8 @@ pub struct Tenant {
     pub alias_origins: Vec<Box<str>>,
     /// Web origins, besides its own, whose pages may call its MCP URLs.
     pub allowed_origins: HashSet<Box<str>>,
-    /// What people call it.
-    pub display_name: Box<str>,
+    /// What people call it, and how its pages look.
+    pub look: Arc<Look>,
     signing_keys: Box<[PublicKey]>,
     authenticators: Arc<Authenticators>,
     limits: Option<Arc<Limits>>,
@@ -86,7 +87,7 @@ impl Tenant {
             canonical_origin: spec.canonical_origin,
             alias_origins: spec.alias_origins,
             allowed_origins: spec.allowed_origins,
-            display_name: spec.display_name,
+            look: spec.look,
             signing_keys: spec.signing_keys,
             authenticators: spec.authenticators,
             limits: spec.limits,

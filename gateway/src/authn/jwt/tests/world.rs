@@ -129,7 +129,10 @@ pub(super) fn tenant_with(number: u128, authenticators: Arc<Authenticators>) -> 
         allowed_origins: HashSet::new(),
         authenticators,
         limits: None,
-        display_name: "Acme".into(),
+        look: Arc::new(look::Look::new(
+            "Acme",
+            &proto::access::v1::Branding::default(),
+        )),
         signing_keys: [].into(),
     };
     Tenant::new(spec, Arc::default())

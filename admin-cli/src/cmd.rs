@@ -4,6 +4,7 @@
 mod acl;
 mod client;
 mod client_config;
+mod doctor;
 mod grant;
 mod idp;
 mod key;
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     Login(login::LoginArgs),
     /// Revoke and forget what `login` was given
     Logout,
+    /// Find out what keeps a client from connecting
+    #[command(subcommand)]
+    Doctor(doctor::Patient),
     /// Print the `mcpServers` entry to paste into an MCP client
     ClientConfig(client_config::ClientConfigArgs),
     /// Wait until a revision is live on every node
@@ -91,6 +95,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
     let command = match cli.command {
         Command::Login(args) => return login::login(&args, &cli.global, printer).await,
         Command::Logout => return login::logout(&cli.global, printer).await,
+        Command::Doctor(patient) => return doctor::run(patient, printer).await,
         command => command,
     };
     let session = Session::open(&cli.global).await?;
@@ -102,7 +107,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
 async fn run_in(command: Command, session: &Session, printer: &Printer) -> Result<(), Failure> {
     match command {
         // They bring a session about, or need none.
-        Command::Login(_) | Command::Logout => Ok(()),
+        Command::Login(_) | Command::Logout | Command::Doctor(_) => Ok(()),
         Command::Tenant(verb) => tenant::run(verb, session, printer).await,
         Command::Server(verb) => server::run(verb, session, printer).await,
         Command::Key(verb) => key::run(verb, session, printer).await,

@@ -68,6 +68,12 @@ pub(crate) enum Failure {
     /// The answer could not be printed.
     #[error("cannot write to stdout")]
     Output(#[source] io::Error),
+    /// A browser could not come back to this machine.
+    #[error("cannot listen on this machine")]
+    Listen(#[source] io::Error),
+    /// What `doctor` looked at does not work, which the data says.
+    #[error("it does not work")]
+    Unwell,
     /// What `acl check` was asked about is denied, which the data says.
     #[error("denied")]
     Denied,
@@ -90,23 +96,26 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::File { .. } | Self::Settings(_) => Exit::Usage,
             Self::NoToken | Self::SignIn(_) => Exit::Auth,
-            Self::Kept(_) => Exit::Failed,
             Self::Web(WebError::NotAUrl(_) | WebError::Plain(_) | WebError::Header(_)) => {
                 Exit::Usage
             }
-            Self::Web(
+            Self::Call(status) => exit_of(status.code()),
+            Self::Unreachable { .. }
+            | Self::Web(
                 WebError::Connect { .. }
                 | WebError::Exchange { .. }
                 | WebError::Late { .. }
                 | WebError::TooLong(_)
                 | WebError::Trust(_),
             ) => Exit::Unreachable,
-            Self::Call(status) => exit_of(status.code()),
-            Self::Unreachable { .. } => Exit::Unreachable,
             Self::WaitTimedOut(_) | Self::Cancelled => Exit::Cancelled,
-            Self::Rejected(_) | Self::Unconfirmed { .. } | Self::Output(_) | Self::Denied => {
-                Exit::Failed
-            }
+            Self::Kept(_)
+            | Self::Rejected(_)
+            | Self::Unconfirmed { .. }
+            | Self::Output(_)
+            | Self::Listen(_)
+            | Self::Unwell
+            | Self::Denied => Exit::Failed,
         }
     }
 
@@ -158,6 +167,8 @@ impl Failure {
             | Self::Web(_)
             | Self::Cancelled
             | Self::Output(_)
+            | Self::Listen(_)
+            | Self::Unwell
             | Self::Denied => None,
         }
     }

@@ -45,12 +45,12 @@ pub(crate) async fn sign_in(
         })?;
     let web = Web::within(BUDGET)?;
     let server = Server::discover(&web, &issuer).await?;
-    let issued = if device {
+    let tokens = if device {
         device::sign_in(&web, &server, printer).await?
     } else {
         browser::sign_in(&web, &server, printer).await?
     };
-    let kept = Kept::of(endpoint, &server, issued);
+    let kept = Kept::of(endpoint, &server, tokens);
     let until = kept.good_until;
     let _lock = store.lock().await?;
     store.write(&kept)?;

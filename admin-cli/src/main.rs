@@ -12,6 +12,9 @@ mod connect;
 /// Signing in as a person, in place of an admin token.
 mod login;
 
+/// What a client would run into.
+mod doctor;
+
 /// HTTP towards a tenant's public address.
 mod web;
 

@@ -144,8 +144,8 @@ impl Printer {
 
     /// Why the command failed, with all its causes and what to do.
     pub(crate) fn failure(&self, failure: &Failure) {
-        // What was denied and why is the data that was asked for.
-        if matches!(failure, Failure::Denied) {
+        // What was denied or does not work, and why, is the data that was asked for.
+        if matches!(failure, Failure::Denied | Failure::Unwell) {
             return;
         }
         let mut text = format!("error: {failure}");

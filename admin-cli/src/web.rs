@@ -1,7 +1,7 @@
 //! HTTP towards a tenant's public address, as the commands need it that act as a client: one request per
 //! connection, no redirect followed, everything bounded. What goes over plain HTTP stays on this machine.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egress::{Dialer, Endpoint, Policy, Resolver, Scheme, Trust, TrustError};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -10,7 +10,7 @@ use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde_json::Value;
-use tokio::time::{Instant as Deadline, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 /// Makes requests, each within the same time.
@@ -35,8 +35,6 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// How long it took.
-    pub(crate) took: Duration,
 }
 
 /// Why there is no answer.
@@ -88,11 +86,6 @@ impl Web {
         })
     }
 
-    /// How long one request may take.
-    pub(crate) fn budget(&self) -> Duration {
-        self.budget
-    }
-
     /// Sends it and reads the whole answer.
     pub(crate) async fn send(&self, ask: &Ask) -> Result<Answer, WebError> {
         let endpoint: Endpoint = ask
@@ -107,15 +100,13 @@ impl Web {
             host: host.clone(),
             after: self.budget,
         };
-        let begun = Instant::now();
-        let end = Deadline::now() + self.budget;
+        let end = Instant::now() + self.budget;
         let answer = timeout_at(end, self.exchange(ask, &endpoint, &host)).await;
         let (status, headers, body) = answer.map_err(|_| late())??;
         Ok(Answer {
             status,
             headers,
             body,
-            took: begun.elapsed(),
         })
     }
 

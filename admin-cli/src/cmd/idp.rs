@@ -1,4 +1,4 @@
-//! `aldgate idp`: identity providers, at which a tenant's users sign in (OpenID Connect).
+//! `aldgate idp`: identity providers, at which a tenant's users sign in (`OpenID` Connect).
 
 mod args;
 mod request;

@@ -63,7 +63,7 @@ fn of_name(name: &str) -> Option<&'static str> {
         "generate" => "--generate",
         // access and limits
         "authenticators" => "--authenticators-file",
-        "policy" => "--file",
+        "policy" | "oauth_settings" | "settings" => "--file",
         "access" => "--access",
         "limits" | "dimension" | "tokens" | "per" | "burst" => "--limit",
         "groups" => "--group",
@@ -88,7 +88,6 @@ fn of_name(name: &str) -> Option<&'static str> {
         "create_users" => "--create-users",
         "email_domains" => "--email-domain",
         // the authorization server itself
-        "oauth_settings" | "settings" => "--file",
         "logo" => "--logo-file",
         "colour" => "--colour",
         "help_url" => "--help-url",

@@ -20,11 +20,7 @@ pub(super) async fn sign_in(
     server: &Server,
     printer: &Printer,
 ) -> Result<Issued, Failure> {
-    let callback = Callback::listen(PATH).await.map_err(|source| {
-        Failure::SignIn(format!(
-            "cannot listen on this machine ({source}); use --device"
-        ))
-    })?;
+    let callback = Callback::listen(PATH).await.map_err(Failure::Listen)?;
     let redirect_uri = format!("http://127.0.0.1:{}{PATH}", callback.port());
     let (pkce, state) = (Pkce::new(), random());
     let url = authorize_url(server, &redirect_uri, &pkce.challenge, &state)?;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
@@ -96,7 +96,7 @@ impl Kept {
 
     pub(super) fn refresh_token(&self) -> Result<&str, Failure> {
         let token = self.refresh_token.as_ref();
-        token.map(|token| token.expose_secret()).ok_or_else(|| {
+        token.map(ExposeSecret::expose_secret).ok_or_else(|| {
             Failure::SignIn("the login has ended; `aldgate login` starts a new one".into())
         })
     }
@@ -129,7 +129,7 @@ impl Kept {
             "token_endpoint": self.token_endpoint,
             "revocation_endpoint": self.revocation_endpoint,
             "access_token": self.access_token.expose_secret(),
-            "refresh_token": refresh_token.map(|token| token.expose_secret()),
+            "refresh_token": refresh_token.map(ExposeSecret::expose_secret),
             "good_until": self.good_until,
         });
         Zeroizing::new(value.to_string())
@@ -244,7 +244,7 @@ fn private(path: &Path, new: bool) -> io::Result<File> {
 }
 
 /// Longer than a command takes.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 /// Longer than a refresh takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const AGAIN: Duration = Duration::from_millis(50);

@@ -201,10 +201,10 @@ fn server_at(issuer: &str) -> Server {
 }
 
 fn kept(issuer: &str, access: &str, good_until: u64) -> Kept {
-    let issued = Issued {
+    let tokens = Issued {
         access_token: access.into(),
         refresh_token: Some("r-old".into()),
         good_until,
     };
-    Kept::of(ENDPOINT, &server_at(issuer), issued)
+    Kept::of(ENDPOINT, &server_at(issuer), tokens)
 }

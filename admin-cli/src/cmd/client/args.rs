@@ -51,7 +51,7 @@ pub(super) struct FieldArgs {
     /// Where users are sent back to, exactly, but for the port of loopback addresses; repeatable
     #[arg(long = "redirect-uri", value_name = "URI")]
     pub(super) redirect_uris: Vec<String>,
-    /// How it may get tokens; authorization_code and refresh_token, if not given; repeatable
+    /// How it may get tokens; `authorization_code` and `refresh_token`, if not given; repeatable
     #[arg(long = "grant-type", value_enum, value_name = "GRANT")]
     pub(super) grant_types: Vec<GrantType>,
     /// The file that holds its public keys for `private_key_jwt`, a JWK set as JSON

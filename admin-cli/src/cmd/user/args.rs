@@ -45,15 +45,22 @@ pub(crate) struct UpdateArgs {
     /// Take them out of all groups
     #[arg(long, conflicts_with = "groups")]
     pub(super) clear_groups: bool,
+    #[command(flatten)]
+    pub(super) state: StateArgs,
+    /// Change them only if this is still their etag
+    #[arg(long)]
+    pub(super) etag: Option<String>,
+}
+
+/// Whether they may sign in.
+#[derive(Debug, Args)]
+pub(super) struct StateArgs {
     /// Let nothing of theirs work from now on
     #[arg(long, conflicts_with = "enable")]
     pub(super) disable: bool,
     /// Let them sign in again
     #[arg(long)]
     pub(super) enable: bool,
-    /// Change them only if this is still their etag
-    #[arg(long)]
-    pub(super) etag: Option<String>,
 }
 
 /// What can be said of new users and changed of others.

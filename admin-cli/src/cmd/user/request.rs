@@ -28,13 +28,13 @@ pub(super) fn update(args: &UpdateArgs) -> Result<UpdateUserRequest, Failure> {
         ("roles", !given.roles.is_empty() || args.clear_roles),
         ("groups", !given.groups.is_empty() || args.clear_groups),
         ("admin_role", given.admin_role.is_some()),
-        ("disabled", args.disable || args.enable),
+        ("disabled", args.state.disable || args.state.enable),
     ])?;
     Ok(UpdateUserRequest {
         user: Some(User {
             name: args.user.name(),
             login: args.login.clone().unwrap_or_default(),
-            disabled: args.disable,
+            disabled: args.state.disable,
             etag: args.etag.clone().unwrap_or_default(),
             ..fields(given)
         }),

@@ -34,6 +34,12 @@ mod revision;
 /// Sessions, and the door behind which they are made.
 mod session;
 
+/// Users and their passwords.
+mod user;
+
+/// Signing in at an identity provider.
+mod oidc;
+
 /// Policies and what they mean.
 mod policy;
 

@@ -26,6 +26,9 @@ pub(crate) mod gateway;
 /// Certificates.
 mod pki;
 
+/// An OpenID provider that the test holds.
+pub(crate) mod provider;
+
 /// The database.
 pub(crate) mod postgres;
 

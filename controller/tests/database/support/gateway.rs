@@ -20,7 +20,10 @@ use super::{Stack, pki::Signed};
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    /// Of JSON.
     pub(crate) body: Value,
+    /// Of anything.
+    pub(crate) text: String,
 }
 
 impl Answer {
@@ -39,6 +42,17 @@ pub(crate) async fn send(
     stack: &Stack,
     own: Option<&Signed>,
     path: &str,
+    lines: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
+    exchange(stack, own, &format!("POST {path}"), lines, body).await
+}
+
+/// The same for any method: `asked` is method and path.
+pub(crate) async fn exchange(
+    stack: &Stack,
+    own: Option<&Signed>,
+    asked: &str,
     lines: &[(&str, &str)],
     body: &str,
 ) -> std::io::Result<Answer> {
@@ -64,7 +78,7 @@ pub(crate) async fn send(
     let mut stream = TlsConnector::from(Arc::new(config))
         .connect(name, socket)
         .await?;
-    let mut request = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    let mut request = format!("{asked} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     for (name, value) in lines {
         request.extend([*name, ": ", value, "\r\n"]);
     }
@@ -78,5 +92,6 @@ pub(crate) async fn send(
         status: head.split(' ').nth(1).unwrap().parse().unwrap(),
         head: head.to_owned(),
         body: serde_json::from_str(body).unwrap_or(Value::Null),
+        text: body.to_owned(),
     })
 }

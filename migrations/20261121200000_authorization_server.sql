@@ -114,7 +114,7 @@ CREATE TABLE oauth_clients (
 );
 -- Identical registrations share one row; a client with a secret of its own never does.
 CREATE UNIQUE INDEX oauth_clients_metadata ON oauth_clients (tenant_id, metadata_hash) WHERE metadata_hash IS NOT NULL;
-CREATE INDEX oauth_clients_unused ON oauth_clients (tenant_id, created_at) WHERE granted_at IS NULL AND registration = 'dynamic';
+CREATE INDEX oauth_clients_idle ON oauth_clients (tenant_id, updated_at) WHERE granted_at IS NULL AND registration <> 'manual';
 COMMENT ON COLUMN oauth_clients.metadata IS 'redirect_uris, grant_types, token_endpoint_auth_method, jwks, jwks_uri, software… as of RFC 7591';
 COMMENT ON COLUMN oauth_clients.granted_at IS 'when it first got a grant; never forgotten from then on';
 

@@ -27,6 +27,9 @@ pub mod actor;
 /// How callers prove who they are.
 mod authenticator;
 
+/// Clients of authorization servers.
+mod client;
+
 /// What is presented to a server.
 mod credential;
 
@@ -59,6 +62,12 @@ mod node;
 
 /// A tenant's origins.
 pub mod origin;
+
+/// The methods about a tenant's authorization server.
+mod oauth_service;
+
+/// How it behaves and looks.
+mod oauth_settings;
 
 /// Page tokens.
 pub mod page;

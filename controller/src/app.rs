@@ -188,6 +188,7 @@ async fn assemble(
         vault: Arc::clone(&vault),
         signers: key::Signers::default(),
         dialer,
+        clients: Arc::default(),
         passwords,
         providers: Directory::default(),
     };

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::visit::Visit;
 use crate::{
     grpc::NodeIdentity,
-    oauth::{self, idp::Directory, password::Passwords},
+    oauth::{self, client::Clients, idp::Directory, password::Passwords},
     store::{Author, OneTenant, Store, StoreError, Tx},
     vault::Vault,
 };
@@ -51,6 +51,8 @@ pub struct Desk {
     pub(crate) signers: oauth::key::Signers,
     /// The way to what clients and identity providers publish.
     pub dialer: Dialer,
+    /// What is remembered about OAuth clients.
+    pub(crate) clients: Arc<Clients>,
     /// Where passwords are hashed.
     pub passwords: Passwords,
     /// What identity providers publish.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use proto::{
     admin::v1::{
-        access_service_server::AccessServiceServer, hint_service_server::HintServiceServer,
+        access_service_server::AccessServiceServer, client_service_server::ClientServiceServer,
+        hint_service_server::HintServiceServer,
         identity_provider_service_server::IdentityProviderServiceServer,
         key_service_server::KeyServiceServer, limit_service_server::LimitServiceServer,
-        node_service_server::NodeServiceServer, revision_service_server::RevisionServiceServer,
-        server_service_server::ServerServiceServer,
+        node_service_server::NodeServiceServer, oauth_service_server::OauthServiceServer,
+        revision_service_server::RevisionServiceServer, server_service_server::ServerServiceServer,
         static_token_service_server::StaticTokenServiceServer,
         tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
         user_service_server::UserServiceServer,
@@ -112,6 +113,8 @@ impl Grpc {
             .add_service(sized!(LimitServiceServer::new(admin.clone())))
             .add_service(sized!(StaticTokenServiceServer::new(admin.clone())))
             .add_service(sized!(AccessServiceServer::new(admin.clone())))
+            .add_service(sized!(ClientServiceServer::new(admin.clone())))
+            .add_service(sized!(OauthServiceServer::new(admin.clone())))
             .add_service(sized!(TokenServiceServer::new(admin.clone())))
             .add_service(sized!(UserServiceServer::new(admin.clone())))
             .add_service(sized!(IdentityProviderServiceServer::new(admin.clone())))

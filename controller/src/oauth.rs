@@ -41,6 +41,12 @@ pub(crate) mod client;
 /// Where users are sent back to.
 pub(crate) mod redirect;
 
+/// What clients find out about us.
+mod metadata;
+
+/// Programs that register themselves.
+pub(crate) mod register;
+
 /// What people see.
 pub(crate) mod pages;
 
@@ -121,4 +127,6 @@ pub(crate) fn routes() -> Router<Desk> {
         .merge(revoke::routes())
         .merge(introspect::routes())
         .merge(jwks::routes())
+        .merge(metadata::routes())
+        .merge(register::routes())
 }

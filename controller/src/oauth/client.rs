@@ -2,10 +2,15 @@
 //! an id, or built in; endpoints see no difference.
 
 use proto::{id::ClientUid, name::Slug};
+use token::jwt::KeySet;
 use uuid::Uuid;
 
 pub(crate) use self::authenticate::authenticate;
-use super::{issuer::Issuer, redirect::Redirect, rules::Rules};
+use self::{
+    document::Document,
+    shelf::{Asker, Shelf},
+};
+use super::{issuer::Issuer, redirect::Redirect, register::Budgets, rules::Rules};
 pub(crate) use crate::store::client::{AuthMethod, Metadata, Registration, Trust};
 use crate::{
     auth::{Desk, Visit},
@@ -15,6 +20,39 @@ use crate::{
 
 /// How a client proves who it is.
 mod authenticate;
+
+/// By a token of its own.
+mod assertion;
+
+/// What is taken over of what a client says.
+pub(crate) mod intake;
+
+/// Metadata documents.
+mod document;
+
+/// Well-known clients.
+mod known;
+
+/// What other hosts publish.
+pub(crate) mod shelf;
+
+/// What a controller remembers about clients from one request to the next. It may forget all of it.
+pub(crate) struct Clients {
+    documents: Shelf<Document>,
+    keys: Shelf<KeySet>,
+    /// How fast they may register.
+    pub(crate) budgets: Budgets,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self {
+            documents: document::shelf(),
+            keys: assertion::shelf(),
+            budgets: Budgets::default(),
+        }
+    }
+}
 
 /// A client as endpoints see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,8 +218,8 @@ impl Client {
 pub(crate) async fn find(
     desk: &Desk,
     visit: &Visit,
-    _issuer: &Issuer,
-    _rules: &Rules,
+    issuer: &Issuer,
+    rules: &Rules,
     client_id: &str,
 ) -> Result<Client, NoClient> {
     if client_id.is_empty() || client_id.len() > LONGEST_ID {
@@ -190,16 +228,27 @@ pub(crate) async fn find(
     let tx = desk.enter(visit, "oauth.client").await?;
     let mut tx = tx.ok_or(NoClient::Unknown)?;
     let row = tx.client_by_id(client_id).await?;
-    drop(tx);
-    let client = match row {
-        Some(row) => Client::of_row(row),
-        None if client_id == OURS => Client::ours(),
-        None => return Err(NoClient::Unknown),
+    let asker = Asker {
+        tenant: tx.tenant().uid,
+        peer: visit.peer.ip(),
     };
-    match client.trust {
-        Trust::Blocked => Err(NoClient::Blocked),
-        Trust::Ask | Trust::Trusted => Ok(client),
+    drop(tx);
+    if row.as_ref().is_some_and(|row| row.trust == Trust::Blocked) {
+        return Err(NoClient::Blocked);
     }
+    match row {
+        row if client_id.starts_with("https://") => {
+            document::client(desk, asker, issuer, rules, client_id, row).await
+        }
+        Some(row) => Ok(Client::of_row(row)),
+        None if client_id == OURS => Ok(Client::ours()),
+        None => Err(NoClient::Unknown),
+    }
+}
+
+/// Whether a document at this address is a well-known client's.
+pub(crate) fn is_well_known(client_id: &str) -> bool {
+    known::of(client_id).is_some()
 }
 
 /// The client's row, which is made if need be. It has a grant from now on and is not forgotten.
@@ -209,13 +258,18 @@ pub(crate) async fn keep(tx: &mut Tx<OneTenant>, client: &Client) -> Result<Clie
     Ok(uid)
 }
 
-/// The client's row, which is made if need be, and forgotten when it gets no grant.
+/// The client's row, which is made if need be, and forgotten when it gets no grant. That of a
+/// document client holds what its document says now, in case that cannot be had later.
 pub(crate) async fn hold(tx: &mut Tx<OneTenant>, client: &Client) -> Result<ClientUid, StoreError> {
-    if let Some(uid) = client.uid {
+    if let (Some(uid), Registration::Manual | Registration::Dynamic) =
+        (client.uid, client.registration)
+    {
         return Ok(uid);
     }
     let row = stored::Client {
-        uid: ClientUid::from_uuid(Uuid::now_v7()),
+        uid: client
+            .uid
+            .unwrap_or_else(|| ClientUid::from_uuid(Uuid::now_v7())),
         slug: slug(client),
         client_id: client.client_id.clone(),
         registration: client.registration,
@@ -281,6 +335,7 @@ const OUR_REDIRECTS: [&str; 3] = [
     "http://[::1]/callback",
     "http://localhost/callback",
 ];
-const LONGEST_ID: usize = 2048;
+/// A client may be the subject of its own tokens, and subjects have no more bytes.
+const LONGEST_ID: usize = 256;
 const WORDS: usize = 24;
 const DIGITS: usize = 12;

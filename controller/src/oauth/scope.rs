@@ -66,6 +66,14 @@ pub(crate) fn published(rules: &Rules) -> Vec<&str> {
         .collect()
 }
 
+/// Whether a scope has a meaning, or may get one, that no tenant can give it.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    [ALL, READ, ADMIN].contains(&name)
+        || DROPPED.contains(&name)
+        || name.starts_with("mcp:")
+        || name.starts_with("aldgate:")
+}
+
 const DROPPED: [&str; 6] = [OFFLINE, "openid", "profile", "email", "address", "phone"];
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{OneTenant, StoreError, Tx, changed, head::from_column};
+use super::{OneTenant, StoreError, Tx, head::from_column};
+
+/// What operators do with them.
+mod operator;
 
 /// A client as stored, without the hash of its secret.
 #[derive(Debug, Clone)]
@@ -185,6 +188,12 @@ impl AuthMethod {
     ];
 }
 
+impl Metadata {
+    fn column(&self) -> Value {
+        serde_json::to_value(self).expect("strings and lists")
+    }
+}
+
 impl TryFrom<Row> for Client {
     type Error = StoreError;
 
@@ -276,12 +285,133 @@ impl Tx<OneTenant> {
         .bind(&client.client_id)
         .bind(client.registration.column())
         .bind(&client.display_name)
-        .bind(serde_json::to_value(&client.metadata).expect("strings and lists"))
+        .bind(client.metadata.column())
         .bind(client.trust.column())
         .bind(self.time)
         .fetch_one(&mut *self.sql)
         .await?;
         Ok(ClientUid::from_uuid(uid))
+    }
+
+    /// The client that was registered alike. It counts as registered anew: it is forgotten later.
+    pub async fn find_registered(&mut self, hash: &[u8; 32]) -> Result<Option<Client>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT client_uid, slug, client_id, registration, display_name, metadata, roles, trust,
+                    granted_at, last_used_at, etag, created_at, updated_at
+             FROM oauth_clients
+             WHERE tenant_id = $1 AND metadata_hash = $2",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(hash.as_slice())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        let Some(found) = row.map(Client::try_from).transpose()? else {
+            return Ok(None);
+        };
+        if found.granted_at.is_none() && found.updated_at < self.time - NOTED_EVERY {
+            sqlx::query(
+                "UPDATE oauth_clients SET updated_at = $3
+                 WHERE tenant_id = $1 AND client_uid = $2",
+            )
+            .bind(self.scope.tenant.uid.uuid())
+            .bind(found.uid.uuid())
+            .bind(self.time)
+            .execute(&mut *self.sql)
+            .await?;
+        }
+        Ok(Some(found))
+    }
+
+    /// Stores a client that registered itself, unless one was registered alike in this moment; the
+    /// id that it has.
+    pub async fn insert_registered(
+        &mut self,
+        client: &Client,
+        hash: Option<&[u8; 32]>,
+        secret: Option<&[u8; 32]>,
+    ) -> Result<String, StoreError> {
+        let client_id = sqlx::query_scalar(
+            "INSERT INTO oauth_clients (
+                 tenant_id, client_uid, slug, client_id, registration, display_name, metadata,
+                 metadata_hash, secret_sha256, roles, trust, created_at, updated_at
+             ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+             ON CONFLICT (tenant_id, metadata_hash) WHERE metadata_hash IS NOT NULL
+                 DO UPDATE SET updated_at = excluded.updated_at
+             RETURNING client_id",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(client.uid.uuid())
+        .bind(&client.slug)
+        .bind(&client.client_id)
+        .bind(client.registration.column())
+        .bind(&client.display_name)
+        .bind(client.metadata.column())
+        .bind(hash.map(<[u8; 32]>::as_slice))
+        .bind(secret.map(<[u8; 32]>::as_slice))
+        .bind(&client.roles)
+        .bind(client.trust.column())
+        .bind(self.time)
+        .fetch_one(&mut *self.sql)
+        .await?;
+        Ok(client_id)
+    }
+
+    /// How many clients nobody registered and nobody ever allowed anything.
+    pub async fn count_idle_clients(&mut self) -> Result<i64, StoreError> {
+        let count = sqlx::query_scalar(
+            "SELECT count(*) FROM oauth_clients
+             WHERE tenant_id = $1 AND granted_at IS NULL AND registration <> 'manual'",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .fetch_one(&mut *self.sql)
+        .await?;
+        Ok(count)
+    }
+
+    /// Forgets the oldest of them, at most so many and none of the last hour; how many that were. One
+    /// that is blocked stays, or it would be let in again.
+    pub async fn forget_idle_clients(&mut self, most: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM oauth_clients
+             WHERE tenant_id = $1 AND client_uid IN (
+                 SELECT client_uid FROM oauth_clients
+                 WHERE tenant_id = $1 AND granted_at IS NULL AND registration <> 'manual'
+                   AND updated_at < $2 AND trust <> 'blocked'
+                 ORDER BY updated_at
+                 LIMIT $3
+                 FOR UPDATE SKIP LOCKED
+             )",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(self.time - IDLE_FOR)
+        .bind(most)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Uses up an assertion; `false` if it was used before. Those that have expired are forgotten.
+    pub async fn spend_assertion(
+        &mut self,
+        sha256: &[u8; 32],
+        expires_at: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let tenant = self.scope.tenant.uid.uuid();
+        sqlx::query("DELETE FROM client_assertions WHERE tenant_id = $1 AND expires_at < $2")
+            .bind(tenant)
+            .bind(self.time)
+            .execute(&mut *self.sql)
+            .await?;
+        let done = sqlx::query(
+            "INSERT INTO client_assertions (tenant_id, sha256, expires_at) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(tenant)
+        .bind(sha256.as_slice())
+        .bind(expires_at)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Notes that a client has got a grant: it is never forgotten from now on.
@@ -315,4 +445,5 @@ impl Tx<OneTenant> {
     }
 }
 
+const IDLE_FOR: Duration = Duration::hours(1);
 const NOTED_EVERY: Duration = Duration::minutes(1);

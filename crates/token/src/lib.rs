@@ -22,7 +22,7 @@ pub mod fixed;
 mod subject;
 
 pub use grammar::Malformed;
-pub use secret::{AdminToken, ApiKey, AuthorizationCode, DeviceCode, RefreshToken};
+pub use secret::{AdminToken, ApiKey, AuthorizationCode, ClientSecret, DeviceCode, RefreshToken};
 pub use subject::is_subject;
 
 use aws_lc_rs::digest::{SHA256, digest};

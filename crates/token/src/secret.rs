@@ -95,6 +95,13 @@ impl RefreshToken {
     }
 }
 
+secret!(
+    /// `aldcs` + 38 characters. Proves to a tenant's authorization server which client asks. Letters
+    /// and digits alone, because clients do not agree on how to encode others (RFC 6749 §2.3.1).
+    ClientSecret,
+    "aldcs"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use token::sha256_of;
 
-use super::{AuthMethod, Client, NoClient, find};
+use super::{AuthMethod, Client, NoClient, assertion, find};
 use crate::{
     auth::{Desk, Visit},
     oauth::{
@@ -28,7 +28,10 @@ enum Presented {
         hashes: Vec<[u8; 32]>,
     },
     /// An assertion.
-    Assertion { client_id: String },
+    Assertion {
+        client_id: String,
+        assertion: String,
+    },
 }
 
 /// The client that makes a request, which proved who it is in a way that it is registered with.
@@ -64,7 +67,12 @@ pub(crate) async fn authenticate(
                 return Err(refused());
             }
         }
-        Presented::Assertion { .. } => return Err(refused()),
+        Presented::Assertion { assertion, .. } => {
+            let holds = assertion::holds(desk, visit, issuer, &client, &assertion).await?;
+            if !holds {
+                return Err(refused());
+            }
+        }
     }
     client.auth_method = method;
     Ok(client)
@@ -113,9 +121,17 @@ impl Presented {
                 client_id: client_id.ok_or_else(missing)?,
                 hashes: vec![sha256_of(secret)],
             }),
-            (None, Some(_)) => Ok(Self::Assertion {
-                client_id: client_id.ok_or_else(missing)?,
-            }),
+            (None, Some(assertion)) => {
+                if params.get("client_assertion_type") != Some(ASSERTION_TYPE) {
+                    return Err(invalid("Unknown client_assertion_type"));
+                }
+                // RFC 7521 §4.2: the assertion alone may say who it is.
+                let named = client_id.or_else(|| assertion::member(assertion, "sub"));
+                Ok(Self::Assertion {
+                    client_id: named.ok_or_else(missing)?,
+                    assertion: assertion.to_owned(),
+                })
+            }
             (None, None) => Ok(Self::Nothing {
                 client_id: client_id.ok_or_else(missing)?,
             }),
@@ -126,7 +142,7 @@ impl Presented {
         match self {
             Self::Nothing { client_id }
             | Self::Secret { client_id, .. }
-            | Self::Assertion { client_id } => client_id,
+            | Self::Assertion { client_id, .. } => client_id,
         }
     }
 
@@ -189,3 +205,8 @@ fn decoded(text: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+#[cfg(test)]
+mod tests;

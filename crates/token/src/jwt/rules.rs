@@ -120,6 +120,26 @@ impl Rules {
         })
     }
 
+    /// The rules of assertions with which a client proves who it is (RFC 7523 §3): issued by itself,
+    /// for one of these audiences, signed RS256, PS256 or ES256. Who checks one has its keys.
+    pub fn of_assertions(client: &str, audiences: &[&str]) -> Self {
+        Self {
+            issuer: client.into(),
+            audiences: audiences.iter().map(|&text| text.into()).collect(),
+            algorithms: [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256].into(),
+            subject_claim: "sub".into(),
+            subject_prefix: "".into(),
+            roles_claim: "".into(),
+            groups_claim: "".into(),
+            required: Box::default(),
+            token_type: "".into(),
+            source: Source::Remote("".into()),
+            header: "".into(),
+            bare: true,
+            identity: [0; 32],
+        }
+    }
+
     /// What `iss` must be.
     pub fn issuer(&self) -> &str {
         &self.issuer

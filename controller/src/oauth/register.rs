@@ -1,0 +1,145 @@
+//! `POST /register`: a program registers itself (RFC 7591), without anybody's leave. Those who
+//! register alike share one row; a row that nobody ever allowed anything is forgotten when there are
+//! too many; one that somebody did stays for ever, because clients do not register again.
+
+use axum::{
+    Extension, Json, Router,
+    extract::{Request, State},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use http::StatusCode;
+use proto::id::ClientUid;
+use token::ClientSecret;
+use uuid::Uuid;
+
+pub(crate) use self::budget::Budgets;
+use self::{budget::Payer, wish::Wish};
+use super::{
+    attempts,
+    client::{Registration, Trust, slug_of},
+    fault::Fault,
+    rules::Rules,
+};
+use crate::{
+    auth::{Desk, Visit, problem::Problem, visit},
+    store::{OneTenant, StoreError, Tx, client as stored},
+};
+
+/// How fast.
+mod budget;
+
+/// As what.
+mod wish;
+
+/// The routes of this noun.
+pub(super) fn routes() -> Router<Desk> {
+    Router::new().route("/register", post(register))
+}
+
+async fn register(
+    State(desk): State<Desk>,
+    Extension(visit): Extension<Visit>,
+    request: Request,
+) -> Response {
+    let network = attempts::network(visit.peer.ip());
+    if let Err(seconds) = desk.clients.budgets.take(Payer::Asking(network.clone())) {
+        return Fault::Slow(seconds).into_response();
+    }
+    let body = match visit::body(request).await {
+        Ok((_, body)) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    match registered(&desk, &visit, &network, &body).await {
+        Ok(Some(answer)) => (StatusCode::CREATED, Json(answer)).into_response(),
+        Ok(None) => Problem::Path.into_response(),
+        Err(fault) => fault.into_response(),
+    }
+}
+
+/// The client's registration; `None` where nobody can register.
+async fn registered(
+    desk: &Desk,
+    visit: &Visit,
+    network: &str,
+    body: &[u8],
+) -> Result<Option<serde_json::Value>, Fault> {
+    let Some(mut tx) = desk.enter(visit, "oauth.register").await? else {
+        return Ok(None);
+    };
+    let rules = Rules::of(tx.oauth_settings().await?);
+    if !rules.dynamic {
+        return Ok(None);
+    }
+    let wish = Wish::read(body, &rules)?;
+    let hash = wish.hash();
+    if let Some(hash) = &hash
+        && let Some(known) = tx.find_registered(hash).await?
+    {
+        let answer = wish.answer(&known.client_id, known.created_at.unix_timestamp(), None);
+        tx.commit_unrecorded().await?;
+        return Ok(Some(answer));
+    }
+    let tenant = tx.tenant().uid;
+    let payers = [
+        Payer::Network(tenant, network.to_owned()),
+        Payer::Tenant(tenant),
+    ];
+    for payer in payers {
+        desk.clients.budgets.take(payer).map_err(Fault::Slow)?;
+    }
+    if !make_room(&mut tx).await? {
+        return Err(Fault::Slow(FULL_FOR));
+    }
+    let secret = wish.metadata.token_endpoint_auth_method.has_secret();
+    let secret = secret.then(ClientSecret::generate);
+    let client = client(&tx, &wish);
+    let sha256 = secret.as_ref().map(ClientSecret::sha256);
+    let client_id = tx
+        .insert_registered(&client, hash.as_ref(), sha256.as_ref())
+        .await?;
+    let issued_at = tx.time().unix_timestamp();
+    tx.commit_unrecorded().await?;
+    let secret = secret.as_ref().map(ClientSecret::expose);
+    Ok(Some(wish.answer(&client_id, issued_at, secret)))
+}
+
+/// Whether there is room for one more, made if need be at the cost of who was never used.
+async fn make_room(tx: &mut Tx<OneTenant>) -> Result<bool, StoreError> {
+    if tx.count_idle_clients().await? < MOST_IDLE {
+        return Ok(true);
+    }
+    Ok(tx.forget_idle_clients(FORGOTTEN_AT_ONCE).await? > 0)
+}
+
+fn client(tx: &Tx<OneTenant>, wish: &Wish) -> stored::Client {
+    let name = wish.name.as_deref().unwrap_or(NAMELESS);
+    stored::Client {
+        uid: ClientUid::from_uuid(Uuid::now_v7()),
+        slug: slug_of(name),
+        client_id: new_client_id(),
+        registration: Registration::Dynamic,
+        display_name: name.to_owned(),
+        metadata: wish.metadata.clone(),
+        roles: Vec::new(),
+        trust: Trust::Ask,
+        granted_at: None,
+        last_used_at: None,
+        etag: 1,
+        created_at: tx.time(),
+        updated_at: tx.time(),
+    }
+}
+
+/// An id that nobody has: letters and digits, which every client can send in every way.
+pub(crate) fn new_client_id() -> String {
+    format!("client-{}", Uuid::new_v4().simple())
+}
+
+/// What people read of a client that does not say what it is called.
+const NAMELESS: &str = "Unnamed client";
+/// How many clients a tenant has that nobody ever allowed anything.
+const MOST_IDLE: i64 = 10_000;
+const FORGOTTEN_AT_ONCE: i64 = 100;
+/// Seconds until some of them may be forgotten.
+const FULL_FOR: u64 = 600;

@@ -196,9 +196,11 @@ impl Request<'_> {
 }
 
 impl Attempt {
-    /// This one, unless the next says more: acceptance counts most, then what is genuine.
+    /// This one, unless the next says more: acceptance counts most, then what is genuine. A credential
+    /// of another kind has not the form of this one, which says nothing.
     fn or(self, next: Self) -> Self {
         match (&self, &next) {
+            (Self::Rejected(Reason::Malformed), Self::Rejected(_)) => next,
             (Self::Accepted(_) | Self::Crowded, _)
             | (Self::Expired, Self::Expired | Self::Rejected(_) | Self::Absent)
             | (Self::Rejected(_), Self::Rejected(_) | Self::Absent) => self,

@@ -17,6 +17,7 @@ mod lists;
 mod messages;
 mod mirrored;
 mod multiplexed;
+mod oauth;
 mod proofs;
 mod relaying;
 mod revoked;

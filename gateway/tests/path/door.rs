@@ -109,6 +109,112 @@ async fn the_controller_is_told_where_it_was_found() {
     world.still_serves().await;
 }
 
+/// PRM-7: what programs call may be called by pages of anybody's, whose cookies do not count there.
+#[tokio::test]
+async fn endpoints_of_the_authorization_server_answer_pages_of_any_origin() {
+    let authority = Authority::new();
+    let controller = Scripted::start(&authority, Manner::Talkative).await;
+    let world = world(authority.way(&[controller.address])).await;
+    for path in [
+        "/token",
+        "/register",
+        "/revoke",
+        "/introspect",
+        "/jwks",
+        "/device_authorization",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+    ] {
+        let form = Post::plain(HOST_A, "", "KEY", "grant_type=x&code=y")
+            .at(path)
+            .without("Content-Type")
+            .with("Content-Type", "application/x-www-form-urlencoded");
+        for origin in ["https://evil.example", "null", "https://claude.ai"] {
+            let reply = world.ask(&form.clone().with("Origin", origin)).await;
+            assert_eq!(reply.status, 201, "{path}");
+            assert!(reply.is("access-control-allow-origin", "*"), "{path}");
+            assert_eq!(reply.header("access-control-allow-credentials"), None);
+            let exposed = reply.header("access-control-expose-headers").unwrap();
+            assert!(exposed.contains("WWW-Authenticate"));
+        }
+        let seen = controller.seen().pop().unwrap();
+        assert_eq!(seen.line, format!("POST {path}"));
+        assert_eq!(seen.body, "grant_type=x&code=y");
+        let mut preflight = form.with("Origin", "https://evil.example");
+        preflight.method = "OPTIONS";
+        let reply = world.ask(&preflight).await;
+        assert_eq!(reply.status, 204);
+        assert!(reply.is("access-control-allow-origin", "*"));
+    }
+    assert!(
+        controller
+            .seen()
+            .iter()
+            .all(|seen| !seen.line.starts_with("OPTIONS"))
+    );
+}
+
+/// Browsers post our own forms with `Origin: null`; whether that is good is for the controller to say.
+#[tokio::test]
+async fn pages_are_never_refused_by_origin_and_nobody_else_s_page_reads_them() {
+    let authority = Authority::new();
+    let controller = Scripted::start(&authority, Manner::Talkative).await;
+    let world = world(authority.way(&[controller.address])).await;
+    for path in [
+        "/authorize",
+        "/login",
+        "/login/okta",
+        "/callback/okta",
+        "/consent",
+        "/logout",
+        "/device",
+        "/connections",
+        "/connections/disconnect",
+    ] {
+        for origin in ["null", "https://evil.example", "https://claude.ai"] {
+            let form = sessions().at(path).with("Origin", origin);
+            let reply = world.ask(&form).await;
+            assert_eq!(reply.status, 201, "{path}");
+            assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
+            assert!(reply.is("location", "/done"));
+            let seen = controller.seen().pop().unwrap();
+            assert_eq!(seen.header("origin"), Some(origin));
+            assert_eq!(seen.line, format!("POST {path}"));
+        }
+        let mut preflight = sessions().at(path).with("Origin", "https://claude.ai");
+        preflight.method = "OPTIONS";
+        let reply = world.ask(&preflight).await;
+        assert_eq!(reply.header("access-control-allow-origin"), None, "{path}");
+    }
+}
+
+/// ASM-3: in the path layout an issuer's metadata is asked for in front of its place, too.
+#[tokio::test]
+async fn an_issuer_s_metadata_is_found_before_and_behind_its_place() {
+    let authority = Authority::new();
+    let controller = Scripted::start(&authority, Manner::Talkative).await;
+    let world = world(authority.way(&[controller.address])).await;
+    for own in [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+    ] {
+        for path in [format!("{own}/t/a"), format!("/t/a{own}")] {
+            let mut request = sessions().at(&path);
+            SHARED.clone_into(&mut request.host);
+            request.method = "GET";
+            assert_eq!(world.ask(&request).await.status, 201, "{path}");
+            let seen = controller.seen().pop().unwrap();
+            assert_eq!(seen.line, format!("GET {own}"));
+            assert_eq!(seen.header("aldgate-origin"), Some("https://gw.test/t/a"));
+        }
+    }
+    let count = controller.seen().len();
+    let mut root = sessions().at("/.well-known/oauth-authorization-server");
+    SHARED.clone_into(&mut root.host);
+    assert_eq!(world.ask(&root).await.status, 404);
+    assert_eq!(controller.seen().len(), count);
+}
+
 /// security.md §2.4, at the limit and one beyond.
 #[tokio::test]
 async fn bodies_and_answers_are_bounded() {

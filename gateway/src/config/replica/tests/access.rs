@@ -3,9 +3,9 @@
 use prost::Message as _;
 use proto::{
     access::v1 as access,
-    sync::v1::{AuthScheme, ServerConfig, TenantConfig},
+    sync::v1::{self, AuthScheme, ServerConfig, TenantConfig, reject::Severity},
 };
-use token::fixed::TokenType;
+use token::{access::SigningKey, fixed::TokenType};
 
 use super::*;
 use crate::limit::rate::Dimension;
@@ -35,6 +35,40 @@ fn authenticators_that_cannot_be_kept_leave_the_version_before_and_without_one_d
     assert!(details.eq(["authenticators.provider"; 3]), "{ack:?}");
     let serving = ack.rejects.iter().map(|reject| reject.serving_revision);
     assert_eq!(serving.sum::<u64>(), 1 + 2);
+}
+
+/// A version with a bad signing key goes live without it: the one before may know keys that were
+/// taken back since.
+#[test]
+fn a_signing_key_that_cannot_be_used_is_left_out_and_told() {
+    let (old, good) = (SigningKey::generate().0, SigningKey::generate().0);
+    let sent = |key: &SigningKey| v1::SigningKey {
+        kid: key.kid().to_owned(),
+        x: key.public().x().to_vec().into(),
+        y: key.public().y().to_vec().into(),
+    };
+    let mut bad = sent(&SigningKey::generate().0);
+    bad.y = vec![0; 32].into();
+    let mut node = node(5, [with_keys(samples::tenant(1, 1), vec![sent(&old)])]);
+    let twice = vec![sent(&good), bad.clone(), sent(&good)];
+    let changed = with_keys(samples::tenant(1, 6), twice);
+    node.apply(&delta(5, 6, [changed]), now()).unwrap();
+    let snapshot = node.snapshot().unwrap();
+    let tenant = snapshot.tenant_by_slug("t1-r6").unwrap();
+    assert_eq!(tenant.signing_key(good.kid()), Some(&good.public()));
+    assert!(tenant.signing_key(old.kid()).is_none());
+    assert!(tenant.signing_key(&bad.kid).is_none());
+    let ack = node.ack();
+    let told = ack.rejects.iter();
+    let told = told.map(|reject| (&*reject.detail, reject.serving_revision, reject.severity()));
+    assert!(
+        told.eq([("signing_keys[1]", 6, Severity::Warning)]),
+        "{ack:?}"
+    );
+
+    let mended = with_keys(samples::tenant(1, 7), vec![sent(&good)]);
+    node.apply(&delta(6, 7, [mended]), now()).unwrap();
+    assert!(node.ack().rejects.is_empty());
 }
 
 #[test]
@@ -163,5 +197,14 @@ fn provider() -> access::Authenticators {
     access::Authenticators {
         provider: "none".to_owned(),
         ..Default::default()
+    }
+}
+
+fn with_keys(upsert: Upsert, keys: Vec<v1::SigningKey>) -> Upsert {
+    let mut config = TenantConfig::decode(upsert.body.clone()).unwrap();
+    config.signing_keys = keys;
+    Upsert {
+        body: config.encode_to_vec().into(),
+        ..upsert
     }
 }

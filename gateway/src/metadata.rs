@@ -27,7 +27,7 @@ pub(crate) fn answer(target: &Target, method: &Method) -> Result<Answer, Error> 
     let mut response = Response::new(Content::Whole(document(target)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(CACHE_CONTROL, FIVE_MINUTES);
+    headers.insert(CACHE_CONTROL, ONE_HOUR);
     Ok(Answer {
         response,
         slot: None,
@@ -51,4 +51,4 @@ fn document(target: &Target) -> Bytes {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");

@@ -142,7 +142,9 @@ impl Challenge {
         };
         let bearer = match &self.way_in {
             WayIn::Metadata(url) => {
-                format!(r#"Bearer resource_metadata="{url}", scope="{SCOPE}"{error}"#)
+                format!(
+                    r#"Bearer resource_metadata="{url}", scope="{SCOPE}", realm="aldgate"{error}"#
+                )
             }
             WayIn::Unsaid(_) => format!(r#"Bearer realm="aldgate"{error}"#),
         };
@@ -275,7 +277,7 @@ mod tests {
         };
         let metadata = concat!(
             r#"Bearer resource_metadata="https://gw.test/.well-known/oauth-protected-resource"#,
-            r#"/t/nobody/mcp/s1", scope="mcp""#
+            r#"/t/nobody/mcp/s1", scope="mcp", realm="aldgate""#
         );
         for list in [
             Authenticators::new([chosen(), Authenticator::Oauth]),

@@ -426,4 +426,4 @@ async fn a_browser_is_shown_how_to_connect() {
 }
 
 /// What is answered at `A/s1` to whoever presents nothing.
-const CHALLENGE: &str = r#"Bearer resource_metadata="https://a.test/.well-known/oauth-protected-resource/mcp/s1", scope="mcp""#;
+const CHALLENGE: &str = r#"Bearer resource_metadata="https://a.test/.well-known/oauth-protected-resource/mcp/s1", scope="mcp", realm="aldgate""#;

@@ -120,7 +120,7 @@ async fn a_token_opens_the_urls_that_it_is_for() {
             reply
                 .header("www-authenticate")
                 .unwrap()
-                .ends_with(r#"", scope="mcp", error="invalid_token""#)
+                .ends_with(r#"", scope="mcp", realm="aldgate", error="invalid_token""#)
         );
     }
     let log = world.stop().await;

@@ -13,7 +13,7 @@ use crate::{
 
 const OWN: &str = "/.well-known/oauth-protected-resource";
 
-/// PRM-1 to PRM-5, PRM-7, A45: the URL as it was typed, whether or not there is such a server.
+/// PRM-1 to PRM-5, PRM-7, A45, S3-13: the URL as it was typed, whether or not there is such a server.
 #[tokio::test]
 async fn metadata_repeats_the_url_that_was_typed() {
     let (world, _) = opened().await;
@@ -75,7 +75,7 @@ async fn metadata_repeats_the_url_that_was_typed() {
         });
         assert_eq!(json(&reply), expected, "{host}{path}");
         assert!(reply.is("content-type", "application/json"));
-        assert!(reply.is("cache-control", "public, max-age=300"));
+        assert!(reply.is("cache-control", "public, max-age=3600"));
         readable(&reply);
     }
     // A tenant that does not exist has it like any other, but for its name.
@@ -137,7 +137,7 @@ async fn the_challenge_leads_to_the_metadata_of_the_url_that_was_called() {
             let url = challenge
                 .strip_prefix(r#"Bearer resource_metadata=""#)
                 .unwrap();
-            let url = url.strip_suffix(r#"", scope="mcp""#).unwrap();
+            let url = url.strip_suffix(r#"", scope="mcp", realm="aldgate""#).unwrap();
             let metadata = url.strip_prefix(origin).unwrap();
             let found = json(&get(&world, host, metadata).await);
             assert_eq!(found["resource"], resource);

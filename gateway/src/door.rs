@@ -61,7 +61,7 @@ pub(crate) const PATHS: [(&str, Audience); 16] = [
     ("/connections/disconnect", Audience::Nobody),
 ];
 
-/// Where an authorization server says what it can do (RFC 8414, OpenID Connect Discovery).
+/// Where an authorization server says what it can do (RFC 8414; `OpenID` Connect Discovery 1.0).
 pub(crate) const ISSUER_METADATA: [&str; 2] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",

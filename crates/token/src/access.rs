@@ -239,7 +239,7 @@ impl fmt::Debug for Parts<'_> {
 const ALGORITHM: &str = "ES256";
 const TYPE: &str = "at+jwt";
 /// How far the clocks of whoever issues and whoever verifies may differ.
-pub const LEEWAY: Duration = Duration::from_secs(60);
+pub const LEEWAY: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests;

@@ -93,9 +93,10 @@ impl Challenge {
         let list = authenticators.list();
         Self {
             text: list.first().map_or(UNAUTHORIZED, text),
-            way_in: match authenticators.has_oauth() {
-                true => WayIn::Metadata(target.metadata_url()),
-                false => WayIn::Unsaid(list.iter().find_map(chosen_header)),
+            way_in: if authenticators.has_oauth() {
+                WayIn::Metadata(target.metadata_url())
+            } else {
+                WayIn::Unsaid(list.iter().find_map(chosen_header))
             },
             reason,
             page: None,

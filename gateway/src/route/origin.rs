@@ -27,7 +27,7 @@ impl Cors {
         let origin = match self {
             Self::Everybody => ANY,
             Self::Origin(origin) => {
-                headers.insert(VARY, BY_ORIGIN);
+                headers.append(VARY, BY_ORIGIN);
                 origin.clone()
             }
         };

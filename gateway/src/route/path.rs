@@ -90,10 +90,9 @@ fn of_tenant<'a>(path: &'a str, root: &str) -> Result<What<'a>, Error> {
     if let Some(audience) = door(path) {
         return Ok(What::Door(path, audience));
     }
-    match path.starts_with(WELL_KNOWN) {
-        true => Ok(What::Nothing),
-        false => Err(Error::UnknownPath),
-    }
+    path.starts_with(WELL_KNOWN)
+        .then_some(What::Nothing)
+        .ok_or(Error::UnknownPath)
 }
 
 fn mcp<'a>(path: &'a str, root: &str) -> Result<Mcp<'a>, Error> {

@@ -59,7 +59,9 @@ fn signing_keys(sent: &[SigningKey]) -> (Box<[PublicKey]>, Option<Fault>) {
         let twice = keys.iter().any(|known| known.kid() == sent.kid);
         match key.filter(|key| !key.kid().is_empty() && !twice && keys.len() < MOST_KEYS) {
             Some(key) => keys.push(key),
-            None => left_out = left_out.or(Some(invalid(&format!("signing_keys[{at}]")))),
+            None => {
+                left_out.get_or_insert_with(|| invalid(&format!("signing_keys[{at}]")));
+            }
         }
     }
     (keys.into(), left_out)

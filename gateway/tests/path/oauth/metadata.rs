@@ -137,7 +137,9 @@ async fn the_challenge_leads_to_the_metadata_of_the_url_that_was_called() {
             let url = challenge
                 .strip_prefix(r#"Bearer resource_metadata=""#)
                 .unwrap();
-            let url = url.strip_suffix(r#"", scope="mcp", realm="aldgate""#).unwrap();
+            let url = url
+                .strip_suffix(r#"", scope="mcp", realm="aldgate""#)
+                .unwrap();
             let metadata = url.strip_prefix(origin).unwrap();
             let found = json(&get(&world, host, metadata).await);
             assert_eq!(found["resource"], resource);

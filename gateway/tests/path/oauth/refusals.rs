@@ -104,7 +104,7 @@ async fn a_token_opens_nothing_of_another_tenant() {
 #[tokio::test]
 async fn clocks_may_differ_by_a_minute() {
     let (world, issuer) = opened().await;
-    let ahead = issuer.token(|token| token.issued = now() + Duration::from_secs(60));
+    let ahead = issuer.token(|token| token.issued = now() + Duration::from_mins(1));
     let behind = issuer.token(|token| token.expires = now() - Duration::from_secs(59));
     for token in [&ahead, &behind] {
         accepted(&world, token).await;

@@ -146,21 +146,6 @@ impl Redirect {
         }
     }
 
-    /// Where a form may lead in the end, as a source expression of `form-action`.
-    pub(crate) fn form_action(&self) -> String {
-        match &self.kind {
-            RedirectKind::Https { .. } => self.web_origin(),
-            // Source expressions know no IPv6 addresses.
-            RedirectKind::Loopback { host, .. } if host.starts_with('[') => "http:".to_owned(),
-            RedirectKind::Loopback {
-                host,
-                port: Some(port),
-            } => format!("http://{host}:{port}"),
-            RedirectKind::Loopback { host, port: None } => format!("http://{host}"),
-            RedirectKind::Private { scheme } => format!("{scheme}:"),
-        }
-    }
-
     /// The address with these parameters.
     pub(crate) fn with(&self, params: &[(&str, &str)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

@@ -40,6 +40,12 @@ mod user;
 /// Signing in at an identity provider.
 mod oidc;
 
+/// Clients that operators register, and how clients prove who they are.
+mod client;
+
+/// Clients that register themselves, or bring a document.
+mod client_intake;
+
 /// Policies and what they mean.
 mod policy;
 

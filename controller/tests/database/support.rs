@@ -23,6 +23,9 @@ use self::{
 /// A gateway at the auth door.
 pub(crate) mod gateway;
 
+/// A host of documents, over TLS.
+pub(crate) mod host;
+
 /// Certificates.
 mod pki;
 
@@ -138,6 +141,12 @@ impl Stack {
         self.authority.sign(&[], uri)
     }
 
+    /// A certificate of ours for `localhost`.
+    pub(crate) fn sign_host(&self) -> Signed {
+        self.authority
+            .sign(&["localhost"], "spiffe://elsewhere/host")
+    }
+
     /// A certificate of somebody else's.
     pub(crate) fn foreign(uri: &str) -> Signed {
         Authority::new().sign(&[], uri)
@@ -179,6 +188,8 @@ impl Stack {
                 "ALDGATE_DATABASE_OWNER_URL",
                 self.postgres.address("aldgate_owner"),
             )
+            // What the platform trusts.
+            .env("SSL_CERT_FILE", self.file("ca.pem"))
             .env("ALDGATE_KEK_FILE", self.file("kek"))
             .env("ALDGATE_BOOTSTRAP_TOKEN_FILE", self.file("token"))
             .env("ALDGATE_PUBLIC_SCHEME", "http")

@@ -2,7 +2,7 @@
 
 use proto::{id::ClientUid, name::Slug};
 
-use super::{Client, Row, Trust};
+use super::{Client, Row};
 use crate::store::{OneTenant, StoreError, Tx, changed, head::to_column};
 
 impl Tx<OneTenant> {

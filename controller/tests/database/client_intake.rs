@@ -1,0 +1,277 @@
+//! Clients that register themselves, or bring a document.
+
+use proto::{
+    access::v1::{DocumentPolicy, OauthSettings},
+    admin::v1,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{ISSUER, Key, World, asserted, now},
+    support::{gateway::Answer, host::Host, told},
+};
+
+/// DCR-1, DCR-2, DCR-3, DCR-7, OA-10: what is registered works, and those alike are one.
+#[tokio::test]
+async fn a_program_registers_itself() {
+    let world = World::start().await;
+    let cursor = |port: u16| {
+        json!({
+            "client_name": "Cursor",
+            "redirect_uris": ["cursor://anysphere.cursor-mcp/oauth/callback",
+                "javascript:alert(1)", format!("http://localhost:{port}/callback")],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_method": "none",
+        })
+    };
+    let first = register(&world, &cursor(8787)).await;
+    assert_eq!(first.status, 201, "{}", first.text);
+    assert_eq!(first.header("cache-control"), Some("no-store"));
+    let uris = json!([
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+        "http://localhost:8787/callback"
+    ]);
+    assert_eq!(first.body["redirect_uris"], uris);
+    assert!(!first.text.contains("null") && !first.text.contains("secret_"));
+    let id = first.body["client_id"].as_str().unwrap();
+    assert_eq!(world.revoke(&format!("&client_id={id}")).await.status, 200);
+    let again = register(&world, &cursor(18787)).await;
+    assert_eq!(
+        (again.status, &again.body["client_id"]),
+        (201, &first.body["client_id"])
+    );
+    assert_eq!(world.list().await.len(), 1);
+
+    let secret = json!({"client_name": "py", "redirect_uris": ["http://localhost:1/cb"]});
+    let (one, two) = (
+        register(&world, &secret).await,
+        register(&world, &secret).await,
+    );
+    assert_ne!(one.body["client_id"], two.body["client_id"]);
+    assert_eq!(one.body["client_secret_expires_at"], 0);
+    let (id, text) = (&one.body["client_id"], &one.body["client_secret"]);
+    let form = format!(
+        "&client_id={}&client_secret={}",
+        id.as_str().unwrap(),
+        text.as_str().unwrap()
+    );
+    assert_eq!(world.introspect("", &form).await.status, 200);
+    assert_eq!(
+        world
+            .introspect("", &form.replace("aldcs", "aldcS"))
+            .await
+            .status,
+        401
+    );
+
+    for body in ["", "x", "[]", "{}", r#"{"redirect_uris":["data:x"]}"#] {
+        let refused = world.post("/register", &[], body).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert!(
+            refused.body["error"]
+                .as_str()
+                .unwrap()
+                .starts_with("invalid_")
+        );
+    }
+    let large = format!(r#"{{"client_name":"{}"}}"#, "x".repeat(65 << 10));
+    assert_eq!(world.post("/register", &[], &large).await.status, 413);
+    assert_eq!(world.get("/register").await.status, 405);
+}
+
+/// A23, must-hold 8: a flood from one network stops itself, fills nothing and locks nobody out.
+#[tokio::test]
+async fn a_flood_of_registrations_stops_itself() {
+    let world = World::start().await;
+    let app = |name: &str| {
+        json!({"client_name": name, "redirect_uris": ["https://app.test/cb"],
+            "token_endpoint_auth_method": "none"})
+    };
+    let known = register(&world, &app("known")).await.body["client_id"].clone();
+    let from = async |peer: &str, body: Value| {
+        let lines = [("aldgate-peer", peer), ("content-type", "application/json")];
+        world.post("/register", &lines, &body.to_string()).await
+    };
+    let mut made = 0;
+    let slow = loop {
+        let answer = from("198.51.100.1:1", app(&format!("flood {made}"))).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        made += 1;
+        assert!(made < 200, "nothing stops it");
+    };
+    assert!(made >= 60, "{made}");
+    assert_eq!(slow.status, 429);
+    assert!(slow.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
+    assert!(slow.body["error"].is_string());
+    // Whoever is known costs nothing, and others have their own budget.
+    let again = from("198.51.100.1:2", app("known")).await;
+    assert_eq!((again.status, &again.body["client_id"]), (201, &known));
+    assert_eq!(from("203.0.113.9:1", app("legitimate")).await.status, 201);
+    assert_eq!(
+        from("[2001:db8::1]:1", app("legitimate 6")).await.status,
+        201
+    );
+}
+
+/// A23: of those that nobody ever allowed anything there are 10,000; the oldest make room, those that
+/// somebody allowed something never do.
+#[tokio::test]
+async fn clients_that_nobody_uses_make_room() {
+    let world = World::start().await;
+    let app = |name: &str| {
+        json!({"client_name": name, "redirect_uris": ["https://app.test/cb"],
+            "token_endpoint_auth_method": "none"})
+    };
+    let kept = register(&world, &app("kept")).await.body["client_id"].clone();
+    let mut sql = world.stack.postgres.connect("root", "aldgate").await;
+    for statement in [
+        "UPDATE oauth_clients SET granted_at = now() - interval '9 days', updated_at = now() - interval '9 days'",
+        "INSERT INTO oauth_clients (tenant_id, client_uid, slug, client_id, registration)
+         SELECT tenant_id, gen_random_uuid(), 'x' || n, 'x' || n, 'dynamic'
+         FROM tenants, generate_series(1, 10000) n",
+    ] {
+        sqlx::query(statement).execute(&mut sql).await.unwrap();
+    }
+    let full = register(&world, &app("one more")).await;
+    assert_eq!(full.status, 429, "{}", full.text);
+    assert_eq!(register(&world, &app("kept")).await.body["client_id"], kept);
+    sqlx::query(
+        "UPDATE oauth_clients SET updated_at = now() - interval '2 hours' WHERE slug LIKE 'x1%'",
+    )
+    .execute(&mut sql)
+    .await
+    .unwrap();
+    assert_eq!(register(&world, &app("one more")).await.status, 201);
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM oauth_clients")
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(count, 10_002 - 100);
+    assert_eq!(register(&world, &app("kept")).await.body["client_id"], kept);
+}
+
+/// CIMD-2, CIMD-5, CIMD-6, A24, A26: a document makes a client as long as it says what it must.
+#[tokio::test]
+async fn a_document_makes_a_client() {
+    let world = World::start().await;
+    let mut host = Host::start(&world.stack).await;
+    let id = host.url("/client.json");
+    let document = |id: &str| json!({"client_id": id, "client_name": "App", "redirect_uris": ["http://127.0.0.1/cb"]});
+    host.put("/client.json", &document(&id));
+    assert_eq!(known(&world, &id).await, 200);
+    assert_eq!(known(&world, &id).await, 200);
+    assert_eq!(host.asked(), 1, "it is fresh");
+    let wrong = host.url("/wrong.json");
+    host.put("/wrong.json", &document(&id));
+    assert_eq!(known(&world, &wrong).await, 401);
+    assert_eq!(known(&world, &host.url("/missing.json")).await, 401);
+    let asked = host.asked();
+    assert_eq!(known(&world, &wrong).await, 401);
+    assert_eq!(host.asked(), asked, "a failure is not repeated at once");
+    for id in [
+        "http://localhost/client.json",
+        "https://127.0.0.1/client.json",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.1/client.json",
+        "https://localhost:22/client.json",
+        "https://acme.test:8080/client.json",
+    ] {
+        assert_eq!(known(&world, id).await, 401, "{id}");
+    }
+    assert!(
+        world.list().await.is_empty(),
+        "nobody has allowed it anything"
+    );
+    host.stop().await;
+    assert_eq!(known(&world, &id).await, 200, "it is fresh still");
+
+    let policy = |policy: DocumentPolicy| OauthSettings {
+        client_documents: policy.into(),
+        ..OauthSettings::default()
+    };
+    let claude = "https://claude.ai/oauth/claude-code-client-metadata";
+    for (chosen, other, well_known) in [
+        (DocumentPolicy::Known, 401, 200),
+        (DocumentPolicy::Off, 401, 401),
+        (DocumentPolicy::Any, 200, 200),
+    ] {
+        world.set(Some(policy(chosen))).await.unwrap();
+        assert_eq!(known(&world, &id).await, other, "{chosen:?}");
+        // There is no way out of here: it is what we ship.
+        assert_eq!(known(&world, claude).await, well_known, "{chosen:?}");
+    }
+}
+
+/// A28, CIMD: ChatGPT's way, with keys at its own host; and the keys change.
+#[tokio::test]
+async fn a_document_client_signs_with_keys_from_its_host() {
+    let world = World::start().await;
+    let host = Host::start(&world.stack).await;
+    let (id, key) = (host.url("/client.json"), Key::generate());
+    host.put(
+        "/client.json",
+        &json!({
+            "client_id": id,
+            "client_name": "App",
+            "redirect_uris": ["https://app.test/cb"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks_uri": host.url("/jwks.json"),
+        }),
+    );
+    host.put("/jwks.json", &key.set());
+    let claims =
+        |jti: &str| json!({"iss": id, "sub": id, "aud": ISSUER, "exp": now() + 60, "jti": jti});
+    let send = async |assertion: &str| {
+        let form = format!("&client_id={id}{}", asserted(assertion));
+        world.revoke(&form).await.status
+    };
+    let good = key.sign(&json!({}), &claims("1"));
+    assert_eq!(send(&good).await, 200);
+    assert_eq!(send(&good).await, 401);
+    assert_eq!(
+        send(&Key::generate().sign(&json!({}), &claims("2"))).await,
+        401
+    );
+    assert_eq!(known(&world, &id).await, 401, "no downgrade");
+}
+
+/// S4-33: of a client that no operator registered, trust alone is the operator's.
+#[tokio::test]
+async fn a_registered_program_can_be_blocked_and_not_changed() {
+    let world = World::start().await;
+    let app = json!({"client_name": "App", "redirect_uris": ["https://app.test/cb"],
+        "token_endpoint_auth_method": "none"});
+    let id = register(&world, &app).await.body["client_id"].clone();
+    let mut client = world.list().await.remove(0);
+    assert_eq!(client.registration(), v1::ClientRegistration::Dynamic);
+    let refused = world.update(client.clone(), &["display_name"]).await;
+    assert_eq!(told(&refused.unwrap_err()).1, ["update_mask"]);
+    client.set_trust(v1::ClientTrust::Trusted);
+    let refused = world.update(client.clone(), &["trust"]).await;
+    assert_eq!(told(&refused.unwrap_err()).1, ["client.trust"]);
+    let form = format!("&client_id={}", id.as_str().unwrap());
+    assert_eq!(world.revoke(&form).await.status, 200);
+    client.set_trust(v1::ClientTrust::Blocked);
+    world.update(client.clone(), &["trust"]).await.unwrap();
+    assert_eq!(world.revoke(&form).await.status, 401);
+    // To register again leads to the same row.
+    assert_eq!(register(&world, &app).await.body["client_id"], id);
+    assert_eq!(world.revoke(&form).await.status, 401);
+    client.etag.clear();
+    client.set_trust(v1::ClientTrust::Ask);
+    world.update(client, &["trust"]).await.unwrap();
+    assert_eq!(world.revoke(&form).await.status, 200);
+}
+
+async fn register(world: &World, body: &Value) -> Answer {
+    let lines = [("content-type", "application/json")];
+    world.post("/register", &lines, &body.to_string()).await
+}
+
+/// Whether a public client of this id is known: 200, or 401.
+async fn known(world: &World, id: &str) -> u16 {
+    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    world.revoke(&format!("&client_id={id}")).await.status
+}

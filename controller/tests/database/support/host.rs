@@ -1,0 +1,112 @@
+//! A host of documents over TLS, as clients' vendors have: it says whatever the test puts there, and
+//! counts who asks.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::Stack;
+
+/// A running host; dropping it ends it.
+pub(crate) struct Host {
+    url: String,
+    pages: Arc<Mutex<Pages>>,
+    server: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct Pages {
+    bodies: HashMap<String, String>,
+    asked: usize,
+}
+
+impl Host {
+    /// Listens on a free port of this machine.
+    pub(crate) async fn start(stack: &Stack) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let signed = stack.sign_host();
+        let chain = CertificateDer::from_pem_slice(signed.cert.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(signed.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let pages = Arc::new(Mutex::<Pages>::default());
+        let shown = Arc::clone(&pages);
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(socket).await else {
+                    continue;
+                };
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let head = String::from_utf8(head).unwrap();
+                let path = head.split(' ').nth(1).unwrap();
+                let answer = shown.lock().unwrap().answer(path);
+                // Whoever asked may have gone.
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        Self {
+            url: format!("https://localhost:{port}"),
+            pages,
+            server,
+        }
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Puts a document at a path.
+    pub(crate) fn put(&self, path: &str, document: &Value) {
+        let mut pages = self.pages.lock().unwrap();
+        pages.bodies.insert(path.to_owned(), document.to_string());
+    }
+
+    /// How often it was asked for anything.
+    pub(crate) fn asked(&self) -> usize {
+        self.pages.lock().unwrap().asked
+    }
+
+    /// Stops it.
+    pub(crate) async fn stop(&mut self) {
+        self.server.shutdown().await;
+    }
+}
+
+impl Pages {
+    fn answer(&mut self, path: &str) -> String {
+        self.asked += 1;
+        let Some(body) = self.bodies.get(path) else {
+            return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned();
+        };
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}

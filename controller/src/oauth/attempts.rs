@@ -18,14 +18,6 @@ pub(crate) async fn count(
     tx.count_attempt(&hash(what), pace).await
 }
 
-/// How many seconds are left of a pause.
-pub(crate) async fn blocked(
-    tx: &mut Tx<OneTenant>,
-    what: &[&str],
-) -> Result<Option<u64>, StoreError> {
-    tx.attempts_blocked(&hash(what)).await
-}
-
 /// Takes one attempt back that was no guess.
 pub(crate) async fn forgive(tx: &mut Tx<OneTenant>, what: &[&str]) -> Result<(), StoreError> {
     tx.forgive_attempt(&hash(what)).await

@@ -60,7 +60,7 @@ impl Tx<OneTenant> {
     }
 
     /// How many seconds are left of a pause.
-    pub async fn attempts_blocked(&mut self, what: &[u8; 32]) -> Result<Option<u64>, StoreError> {
+    async fn attempts_blocked(&mut self, what: &[u8; 32]) -> Result<Option<u64>, StoreError> {
         let until: Option<Option<OffsetDateTime>> = sqlx::query_scalar(
             "SELECT blocked_until FROM attempts WHERE tenant_id = $1 AND sha256 = $2",
         )
@@ -124,7 +124,7 @@ impl Tx<OneTenant> {
     }
 
     /// Forgets failures after a day and successes after 90, and whatever is too much.
-    pub async fn sweep_attempts(&mut self, most: i64) -> Result<(), StoreError> {
+    async fn sweep_attempts(&mut self, most: i64) -> Result<(), StoreError> {
         sqlx::query(
             "DELETE FROM attempts
              WHERE tenant_id = $1
@@ -137,7 +137,7 @@ impl Tx<OneTenant> {
         .await?;
         sqlx::query(
             "DELETE FROM attempts
-             WHERE tenant_id = $1 AND updated_at < (
+             WHERE tenant_id = $1 AND updated_at <= (
                  SELECT updated_at FROM attempts WHERE tenant_id = $1
                  ORDER BY updated_at DESC OFFSET $2 LIMIT 1)",
         )
@@ -150,5 +150,5 @@ impl Tx<OneTenant> {
 }
 
 /// Sweeping at each insertion would cost more than the rows do.
-const SWEEP_EVERY: u32 = 64;
+const SWEEP_EVERY: u32 = 16;
 const MOST_ROWS: i64 = 50_000;

@@ -34,8 +34,11 @@ mod revision;
 /// Sessions, and the door behind which they are made.
 mod session;
 
-/// Users and their passwords.
+/// Users, and what changes of them mean.
 mod user;
+
+/// Signing in with a password, and guessing one.
+mod password;
 
 /// Signing in at an identity provider.
 mod oidc;

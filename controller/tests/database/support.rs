@@ -20,6 +20,9 @@ use self::{
     postgres::{Postgres, write_private},
 };
 
+/// A browser that signs in.
+pub(crate) mod browser;
+
 /// A gateway at the auth door.
 pub(crate) mod gateway;
 

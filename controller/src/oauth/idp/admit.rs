@@ -5,13 +5,12 @@ use proto::{id::UserUid, name::Slug};
 use uuid::Uuid;
 
 use super::{
-    mishap::{Mishap, Outside, Scene},
+    mishap::{Mishap, Outside},
     person::{Person, roles},
 };
 use crate::{
     admin,
-    auth::{Desk, Visit},
-    oauth::{rights, setback::Setback},
+    oauth::{guest::Guest, rights},
     store::{
         OneTenant, StoreError, Tx,
         identity::Identity,
@@ -24,14 +23,9 @@ use crate::{
 pub(super) struct Arrival {
     pub(super) person: Person,
     pub(super) provider: IdentityProvider,
-    pub(super) scene: Box<Scene>,
 }
 
 impl Arrival {
-    fn outside(&self, why: Outside) -> Mishap {
-        Mishap::Outside(self.scene.clone(), why)
-    }
-
     fn identity(&self, user: UserUid) -> Identity {
         let groups = self.person.groups(&self.provider.groups_claim);
         Identity {
@@ -47,30 +41,26 @@ impl Arrival {
 
 /// Makes whoever is new a user, if the provider's users become that. This is a change of its own, with
 /// a record of its own.
-pub(super) async fn welcome(desk: &Desk, visit: &Visit, arrival: &Arrival) -> Result<(), Mishap> {
+pub(super) async fn welcome(guest: &Guest, arrival: &Arrival) -> Result<(), Mishap> {
     if !arrival.person.is_within(&arrival.provider.email_domains) {
-        return Err(arrival.outside(Outside::Domain));
+        return Err(Outside::Domain.into());
     }
-    let tx = desk.enter(visit, "users.create").await?;
-    let mut tx = tx.ok_or(Setback::NoTenant)?;
+    let mut tx = guest.enter("users.create").await?;
     if find(&mut tx, arrival).await?.is_some() {
         return Ok(());
     }
     if !arrival.provider.create_users {
-        return Err(arrival.outside(Outside::Unknown));
+        return Err(Outside::Unknown.into());
     }
     let login = arrival.person.login(&arrival.provider.login_claim);
     let login = login.filter(|login| rights::unfit_login(login).is_none());
-    let login = login.ok_or_else(|| arrival.outside(Outside::Login))?;
+    let login = login.ok_or(Outside::Login)?;
     match create(tx, arrival, login).await {
         Err(StoreError::Duplicate { .. }) => {
             // The same person may have arrived twice at once.
-            let tx = desk.enter(visit, "users.create").await?;
-            let mut tx = tx.ok_or(Setback::NoTenant)?;
-            let found = find(&mut tx, arrival).await?;
-            found
-                .map(|_| ())
-                .ok_or_else(|| arrival.outside(Outside::Taken))
+            let mut tx = guest.enter("users.create").await?;
+            find(&mut tx, arrival).await?.ok_or(Outside::Taken)?;
+            Ok(())
         }
         created => Ok(created?),
     }
@@ -79,7 +69,7 @@ pub(super) async fn welcome(desk: &Desk, visit: &Visit, arrival: &Arrival) -> Re
 /// Sets what their groups give, and says who they are here.
 pub(super) async fn refresh(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result<UserUid, Mishap> {
     let found = find(tx, arrival).await?;
-    let before = found.ok_or_else(|| arrival.outside(Outside::Unknown))?;
+    let before = found.ok_or(Outside::Unknown)?;
     let user = before.user;
     let rights_before = tx.user_roles(user).await?;
     tx.update_identity(&arrival.identity(user)).await?;

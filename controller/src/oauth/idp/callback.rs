@@ -3,80 +3,91 @@
 use std::time::Duration;
 
 use axum::{
-    Extension,
-    extract::{Path, Request, State},
+    extract::{Path, RawQuery},
     response::Response,
 };
-use egress::Dialer;
-use http::HeaderMap;
 use time::OffsetDateTime;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
     admit::{self, Arrival},
     begin,
-    directory::{Directory, Known},
+    directory::Known,
     errand::{self, Secrets},
-    mishap::{Mishap, Scene},
+    mishap::Mishap,
+    person::Person,
     redeem::{Party, Refusal},
     redirect_uri,
 };
 use crate::{
-    auth::{Desk, Visit},
     oauth::{
-        issuer::Issuer,
+        guest::{self, Guest},
         login::{self, Transaction},
         params::Params,
         setback::Setback,
     },
     store::{OneTenant, Tx, identity_provider::IdentityProvider},
-    vault::Place,
+    vault::{Place, Unreadable},
 };
 
 /// `GET /callback/{provider}` with `state` and `code` or `error`, and perhaps `iss`.
 pub(super) async fn callback(
-    State(desk): State<Desk>,
-    Extension(visit): Extension<Visit>,
+    guest: Guest,
     Path(provider): Path<String>,
-    request: Request,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let mut transaction = None;
+    let arrived = arrived(&guest, &provider, &query, &mut transaction).await;
+    match arrived {
+        Ok(response) => response,
+        Err(mishap) => mishap.response(&guest, transaction.as_ref()).await,
+    }
+}
+
+async fn arrived(
+    guest: &Guest,
+    provider: &str,
+    query: &str,
+    transaction: &mut Option<Transaction>,
 ) -> Result<Response, Mishap> {
-    let (parts, _) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default();
-    let params = Params::parse(query.as_bytes()).map_err(Setback::from)?;
-    let returned = Returned::of(&desk, &visit, &parts.headers, &provider, &params).await?;
-    let transaction = returned.transaction;
-    let (arrival, issuer) = returned.arrive(&desk, &params).await?;
+    let params = guest::params(query.as_bytes())?;
+    let mut tx = guest.enter("users.signIn").await?;
+    let begun = transaction.insert(in_browser(guest, &mut tx, &params).await?);
+    let provider = begin::find(&mut tx, provider).await?;
+    let provider = provider.ok_or(Mishap::NoProvider)?;
+    let returned = Returned::of(guest, tx, begun, provider, &params).await?;
+    let person = returned.person(guest, &params).await?;
+    let arrival = Arrival {
+        person,
+        provider: returned.provider,
+    };
+    admit::welcome(guest, &arrival).await?;
 
-    admit::welcome(&desk, &visit, &arrival).await?;
-    let mut tx = enter(&desk, &visit).await?;
-    let transaction = in_browser(&mut tx, &issuer, &parts.headers, transaction).await?;
+    let mut tx = guest.enter("users.signIn").await?;
+    // It may be over by now.
+    let begun = in_browser(guest, &mut tx, &params).await?;
     let user = admit::refresh(&mut tx, &arrival).await?;
-    Ok(login::complete(&desk, &issuer, tx, transaction, user, &parts.headers).await?)
+    let (desk, issuer) = (&guest.desk, &guest.issuer);
+    Ok(login::complete(desk, issuer, tx, begun, user, &guest.headers).await?)
 }
 
-async fn enter(desk: &Desk, visit: &Visit) -> Result<Tx<OneTenant>, Mishap> {
-    let tx = desk.enter(visit, "users.signIn").await?;
-    Ok(tx.ok_or(Setback::NoTenant)?)
-}
-
+/// The login that the state names, if this browser began it (OA-19).
 async fn in_browser(
+    guest: &Guest,
     tx: &mut Tx<OneTenant>,
-    issuer: &Issuer,
-    headers: &HeaderMap,
-    transaction: Uuid,
+    params: &Params,
 ) -> Result<Transaction, Mishap> {
-    let found = login::transaction(tx, issuer, headers, transaction).await?;
+    let state = params.get("state").unwrap_or_default();
+    let id = errand::transaction_of(state).ok_or(Setback::NoTransaction)?;
+    let found = login::transaction(tx, &guest.issuer, &guest.headers, id).await?;
     Ok(found.ok_or(Setback::NoTransaction)?)
 }
 
 /// A login that is back in its browser, with what was kept from everybody meanwhile.
 struct Returned {
-    transaction: Uuid,
-    issuer: Issuer,
     provider: IdentityProvider,
     secret: Option<Zeroizing<String>>,
-    scene: Scene,
     secrets: Secrets,
     time: OffsetDateTime,
 }
@@ -84,79 +95,50 @@ struct Returned {
 impl Returned {
     /// Takes what was noted when the browser left; a second answer finds nothing.
     async fn of(
-        desk: &Desk,
-        visit: &Visit,
-        headers: &HeaderMap,
-        provider: &str,
+        guest: &Guest,
+        mut tx: Tx<OneTenant>,
+        transaction: &Transaction,
+        provider: IdentityProvider,
         params: &Params,
     ) -> Result<Self, Mishap> {
-        let mut tx = enter(desk, visit).await?;
-        let issuer = Issuer::of(tx.tenant(), visit);
+        let vault = &guest.desk.vault;
         let state = params.get("state").unwrap_or_default();
-        let transaction = errand::transaction_of(state).ok_or(Setback::NoTransaction)?;
-        let transaction = in_browser(&mut tx, &issuer, headers, transaction).await?;
-        let (provider, scene) = begin::find(&mut tx, &issuer, provider).await?;
-        let taken = errand::take(&mut tx, &desk.vault, &transaction, provider.uid, state).await?;
-        let secret = secret(desk, &mut tx, &provider).await?;
+        let taken = errand::take(&mut tx, vault, transaction, provider.uid, state).await?;
+        let secret = secret(guest, &mut tx, &provider).await?;
         let time = tx.time();
         tx.commit_unrecorded().await?;
-        let Some(secrets) = taken else {
-            return Err(Mishap::Refused(Box::new(scene), Refusal::State));
-        };
         Ok(Self {
-            transaction: transaction.id,
-            issuer,
             provider,
             secret,
-            scene,
-            secrets,
+            secrets: taken.ok_or(Refusal::State)?,
             time,
         })
     }
 
     /// Whom the provider vouches for.
-    async fn arrive(self, desk: &Desk, params: &Params) -> Result<(Arrival, Issuer), Mishap> {
-        let scene = Box::new(self.scene);
-        let found = desk
-            .providers
-            .find(&desk.dialer, &self.provider.issuer, AGE);
-        let known = match found.await {
-            Ok(known) => known,
-            Err(error) => return Err(Mishap::Unavailable(scene, error)),
-        };
+    async fn person(&self, guest: &Guest, params: &Params) -> Result<Person, Mishap> {
+        let (directory, dialer) = (&guest.desk.providers, &guest.desk.dialer);
+        let known = directory.find(dialer, &self.provider.issuer, AGE).await?;
         if !is_from(&self.provider.issuer, &known, params.get("iss")) {
-            return Err(Mishap::Refused(scene, Refusal::Issuer));
+            return Err(Refusal::Issuer.into());
         }
         if let Some(error) = params.get("error") {
-            return Err(Mishap::Declined(scene, shown(error)));
+            return Err(Mishap::Declined(shown(error)));
         }
-        let Some(code) = params.get("code") else {
-            return Err(Mishap::Refused(scene, Refusal::NoCode));
-        };
+        let code = params.get("code").ok_or(Refusal::NoCode)?.to_owned();
         let party = Party {
             issuer: &self.provider.issuer,
             client_id: &self.provider.client_id,
-            secret: self.secret,
-            redirect_uri: redirect_uri(&self.issuer, &self.provider.slug),
+            secret: self.secret.clone(),
+            redirect_uri: redirect_uri(&guest.issuer, &self.provider.slug),
         };
-        let (dialer, directory): (&Dialer, &Directory) = (&desk.dialer, &desk.providers);
-        let code = code.to_owned();
         let redeemed = party.redeem(dialer, directory, known, code, &self.secrets, self.time);
-        let person = match redeemed.await {
-            Ok(person) => person,
-            Err(refusal) => return Err(Mishap::Refused(scene, refusal)),
-        };
-        let arrival = Arrival {
-            person,
-            provider: self.provider,
-            scene,
-        };
-        Ok((arrival, self.issuer))
+        Ok(redeemed.await?)
     }
 }
 
 async fn secret(
-    desk: &Desk,
+    guest: &Guest,
     tx: &mut Tx<OneTenant>,
     provider: &IdentityProvider,
 ) -> Result<Option<Zeroizing<String>>, Mishap> {
@@ -165,9 +147,9 @@ async fn secret(
     };
     let keys = tx.tenant_keys().await?;
     let place = Place::provider_secret(tx.tenant().uid, provider.uid);
-    let opened = desk.vault.open(&keys, &place, sealed)?;
-    let text = String::from_utf8(opened.to_vec()).map_err(|_| crate::vault::Unreadable)?;
-    Ok(Some(Zeroizing::new(text)))
+    let opened = guest.desk.vault.open(&keys, &place, sealed)?;
+    let text = std::str::from_utf8(&opened).map_err(|_| Unreadable)?;
+    Ok(Some(Zeroizing::new(text.to_owned())))
 }
 
 /// RFC 9207 §2.4: who says from whom it is must be right, and who announced to say so must.

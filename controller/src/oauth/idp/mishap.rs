@@ -1,29 +1,22 @@
 //! What goes wrong on the way to a provider and back, and the only mapping of it to what people see:
-//! the login page again where another try or another way may help, else a page that says what to do.
+//! the login page again where another try or another way helps, else a page that says what to do.
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
 use uuid::Uuid;
 
 use super::{directory::Unavailable, redeem::Refusal};
 use crate::{
-    auth::problem::Problem,
     error::{Error, chain},
     oauth::{
-        pages::{Look, Trouble},
+        guest::Guest,
+        login::{self, Transaction},
+        pages::{LoginProblem, Trouble},
         setback::Setback,
     },
     store::StoreError,
     vault::Unreadable,
 };
-
-/// What people are told besides.
-#[derive(Debug, Clone)]
-pub(super) struct Scene {
-    pub(super) look: Look,
-    /// What the provider's button says.
-    pub(super) provider: String,
-}
 
 /// Why nobody is signed in.
 #[derive(Debug, thiserror::Error)]
@@ -31,24 +24,21 @@ pub(super) enum Mishap {
     /// What can happen on every page.
     #[error("{0}")]
     Setback(Setback),
-    /// The request itself.
-    #[error("{0}")]
-    Request(Problem),
     /// No such provider is offered.
     #[error("no such identity provider")]
-    NoProvider(Box<Look>),
-    /// The provider does not answer.
+    NoProvider,
+    /// What is needed of the provider cannot be had.
     #[error("the identity provider is not available")]
-    Unavailable(Box<Scene>, #[source] Unavailable),
-    /// Somebody declined there, or may not come here.
-    #[error("the identity provider answered {1}")]
-    Declined(Box<Scene>, String),
+    Unavailable(#[source] Unavailable),
+    /// The provider says that nobody signed in; this is its error code.
+    #[error("the identity provider answered {0}")]
+    Declined(String),
     /// What came back is not what must come back.
     #[error("the identity provider's answer is refused")]
-    Refused(Box<Scene>, #[source] Refusal),
+    Refused(#[source] Refusal),
     /// The provider vouches for somebody whom we do not let in.
-    #[error("not let in: {1}")]
-    Outside(Box<Scene>, Outside),
+    #[error("whom the identity provider vouches for is not let in")]
+    Outside(#[source] Outside),
 }
 
 /// Whom we do not let in.
@@ -68,74 +58,98 @@ pub(super) enum Outside {
     Taken,
 }
 
-impl IntoResponse for Mishap {
-    fn into_response(self) -> Response {
-        let page = match self {
-            Self::Setback(setback) => return setback.into_response(),
-            Self::Request(problem) => return problem.into_response(),
-            Self::NoProvider(look) => Trouble {
-                look: Some(*look),
-                status: StatusCode::NOT_FOUND,
-                title: "This way to sign in is not offered".to_owned(),
-                text: "It was removed or switched off.".to_owned(),
-                next: texts(&[
-                    "Go back to the sign-in page, load it again and choose another way.",
-                ]),
-                correlation: None,
-            },
-            Self::Unavailable(ref scene, _) => Trouble {
-                look: Some(scene.look.clone()),
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                title: format!("{} does not answer", scene.provider),
-                text: "You cannot be signed in there at the moment.".to_owned(),
-                next: texts(&[
-                    "Go back to the sign-in page and try again, or choose another way to sign in.",
-                    "If it goes on, tell your administrator.",
-                ]),
-                correlation: Some(log(&self)),
-            },
-            Self::Declined(ref scene, ref code) => declined(scene, code),
-            Self::Refused(ref scene, _) => Trouble {
-                look: Some(scene.look.clone()),
-                status: StatusCode::BAD_REQUEST,
-                title: "Signing in did not work".to_owned(),
-                text: format!(
-                    "What came back from {} is not an answer that we can accept.",
-                    scene.provider
-                ),
-                next: texts(&[
-                    "Go back to the sign-in page and try again.",
-                    "If it happens again, tell your administrator.",
-                ]),
-                correlation: Some(log(&self)),
-            },
-            Self::Outside(ref scene, outside) => outside.page(scene, log(&self)),
+impl Mishap {
+    /// What people see of it. With a transaction, they may try again.
+    pub(super) async fn response(
+        self,
+        guest: &Guest,
+        transaction: Option<&Transaction>,
+    ) -> Response {
+        if let (Some(problem), Some(transaction)) = (self.problem(), transaction) {
+            log(&self);
+            let page = login::page(guest, transaction, "", Some(problem)).await;
+            return guest.answer(page);
+        }
+        let (status, title, text, next) = match &self {
+            Self::Setback(_) => return self.setback(guest),
+            Self::NoProvider => (
+                StatusCode::NOT_FOUND,
+                "This way to sign in is not offered",
+                "It was removed or switched off.".to_owned(),
+                "Go back to the sign-in page, load it again and choose another way.",
+            ),
+            Self::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The sign-in service does not answer",
+                "You cannot be signed in there at the moment.".to_owned(),
+                "Go back to the sign-in page and try again, or choose another way.",
+            ),
+            Self::Declined(code) => (
+                StatusCode::FORBIDDEN,
+                "You are not signed in",
+                match code.as_str() {
+                    "access_denied" => "At the sign-in service it was declined.".to_owned(),
+                    code => format!("The sign-in service says: {code}."),
+                },
+                "Go back to the sign-in page and try again, or choose another way.",
+            ),
+            Self::Refused(_) => (
+                StatusCode::BAD_REQUEST,
+                "Signing in did not work",
+                "What came back from the sign-in service is not an answer that we can accept."
+                    .to_owned(),
+                "Go back to your app and connect again. If it happens again, tell your \
+                 administrator.",
+            ),
+            Self::Outside(outside) => {
+                let (text, next) = outside.words();
+                let text = format!("The sign-in service {text}");
+                (
+                    StatusCode::FORBIDDEN,
+                    "You have no account here",
+                    text,
+                    next,
+                )
+            }
         };
-        page.response()
+        let trouble = Trouble {
+            look: Some(guest.look.clone()),
+            status,
+            title: title.to_owned(),
+            text,
+            next: vec![next.to_owned()],
+            correlation: Some(log(&self)),
+        };
+        trouble.response()
     }
-}
 
-fn declined(scene: &Scene, code: &str) -> Trouble {
-    let text = match code {
-        "access_denied" => format!("At {} it was declined.", scene.provider),
-        code => format!("{} did not sign you in. It says: {code}.", scene.provider),
-    };
-    Trouble {
-        look: Some(scene.look.clone()),
-        status: StatusCode::FORBIDDEN,
-        title: "You are not signed in".to_owned(),
-        text,
-        next: texts(&[
-            "Go back to the sign-in page and try again, or choose another way to sign in.",
-            "If you may not sign in there, ask your administrator.",
-        ]),
-        correlation: None,
+    fn setback(self, guest: &Guest) -> Response {
+        match self {
+            Self::Setback(setback) => guest.answer(Err(setback)),
+            _ => guest.answer(Err(Setback::Malformed)),
+        }
+    }
+
+    /// What the login page says of it, where another try or another way helps.
+    fn problem(&self) -> Option<LoginProblem> {
+        match self {
+            Self::Unavailable(_) | Self::Refused(Refusal::Call(_) | Refusal::Keys(_)) => {
+                Some(LoginProblem::Provider)
+            }
+            Self::Outside(Outside::Unknown) => Some(LoginProblem::NoAccount),
+            Self::Setback(_)
+            | Self::NoProvider
+            | Self::Declined(_)
+            | Self::Refused(_)
+            | Self::Outside(_) => None,
+        }
     }
 }
 
 impl Outside {
-    fn page(self, scene: &Scene, correlation: String) -> Trouble {
-        let (text, next): (&str, &str) = match self {
+    /// What the sign-in service does, and what to do about it.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
             Self::Unknown => (
                 "knows you, but you have no account here.",
                 "Ask your administrator for an account.",
@@ -146,21 +160,14 @@ impl Outside {
             ),
             Self::Login => (
                 "does not say what you are to be called here.",
-                "Tell your administrator: the claim for the login of new users is missing or not fit.",
+                "Tell your administrator: the claim for the login of new users is missing or not \
+                 fit.",
             ),
             Self::Taken => (
                 "knows you under a name that somebody else has here already. Accounts are never \
                  joined by their names.",
                 "Sign in the way you did before, or ask your administrator.",
             ),
-        };
-        Trouble {
-            look: Some(scene.look.clone()),
-            status: StatusCode::FORBIDDEN,
-            title: "You have no account here".to_owned(),
-            text: format!("{} {text}", scene.provider),
-            next: texts(&[next]),
-            correlation: Some(correlation),
         }
     }
 }
@@ -176,19 +183,27 @@ fn log(mishap: &Mishap) -> String {
     correlation
 }
 
-fn texts(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(ToString::to_string).collect()
-}
-
 impl From<Setback> for Mishap {
     fn from(setback: Setback) -> Self {
         Self::Setback(setback)
     }
 }
 
-impl From<Problem> for Mishap {
-    fn from(problem: Problem) -> Self {
-        Self::Request(problem)
+impl From<Unavailable> for Mishap {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl From<Refusal> for Mishap {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Outside> for Mishap {
+    fn from(outside: Outside) -> Self {
+        Self::Outside(outside)
     }
 }
 

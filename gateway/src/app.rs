@@ -22,6 +22,7 @@ use crate::{
     authn::jwt::Jwt,
     config::{self, Config, Gates, Source},
     limit::Limiter,
+    revocation::{self, Revocations},
     settings::Settings,
 };
 
@@ -61,6 +62,14 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         .map_err(AppError::Ops)?;
     let ops_address = ops_port.local_addr().map_err(AppError::Ops)?;
 
+    let revocations = Revocations::new();
+    tasks.spawn("revocations", revocations.clone().keep(shutdown.hard()));
+    if let Some(url) = settings.rates.redis.clone() {
+        tasks.spawn(
+            "revocations in redis",
+            revocation::follow(revocations.clone(), url, shutdown.hard()),
+        );
+    }
     let (limiter, keeper) = Limiter::new(settings.rates);
     tasks.spawn("limits", keeper.run(shutdown.hard()));
     let dialer = Dialer::new(settings.policy, Resolver::System, settings.trust);
@@ -70,6 +79,7 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         config: config.clone(),
         dialer,
         jwt: jwt.clone(),
+        revocations: revocations.clone(),
         limiter,
         clock: Clock::system(),
         node: settings.node.node.as_str().to_owned(),
@@ -87,6 +97,7 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         node: settings.node,
         clock: Clock::system(),
         jwt: Some(jwt.clone()),
+        revocations,
     };
     ops::serve(ops_port, ops.clone(), &tasks).await;
     tasks.spawn("issuers' keys", jwt.run(tasks.clone(), shutdown.hard()));

@@ -19,6 +19,9 @@ mod request;
 /// Whether an open stream's credential still counts.
 mod recheck;
 
+/// Whether a credential was revoked.
+mod standing;
+
 /// API keys.
 mod api_key;
 
@@ -49,7 +52,7 @@ mod remembered;
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -57,6 +60,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 pub use self::{
     caller::{Caller, Client, Forwarding, Kind, Presented},
     challenge::{Challenge, MissingScope, Reason},
+    standing::Standing,
 };
 use self::{
     caller::{Credential, Person},
@@ -68,6 +72,7 @@ pub(crate) use self::{oauth::SCOPE, principal::principal};
 use crate::{
     config::snapshot::{Authenticator, Authenticators, ServerSlot},
     error::Error,
+    revocation::Revocations,
     route::Target,
 };
 
@@ -92,14 +97,17 @@ pub struct Verifiers {
     pub jwt: Jwt,
     /// Of tokens of tenants' authorization servers.
     pub oauth: Oauth,
+    /// What is revoked.
+    pub revocations: Revocations,
 }
 
 impl Verifiers {
-    /// With these keys of other issuers.
-    pub fn new(jwt: Jwt) -> Self {
+    /// With these keys of other issuers, and what is known to be revoked.
+    pub fn new(jwt: Jwt, revocations: Revocations) -> Self {
         Self {
             jwt,
             oauth: Oauth::new(),
+            revocations,
         }
     }
 }
@@ -141,11 +149,21 @@ pub async fn authenticate(
     };
     let authenticators = authenticators(target);
     match (request.try_all(verifiers, authenticators).await, tenant) {
-        (Attempt::Accepted(credential), Some(tenant)) => Ok(Caller {
-            tenant: Arc::clone(tenant),
-            server: request.server,
-            credential,
-        }),
+        (Attempt::Accepted(credential), Some(tenant)) => {
+            let caller = Caller {
+                tenant: Arc::clone(tenant),
+                server: request.server,
+                credential,
+            };
+            match caller.standing(&verifiers.revocations, Instant::now()) {
+                Standing::Good => Ok(caller),
+                Standing::Unknown => Err(Error::Unconfirmed),
+                Standing::Revoked => {
+                    let challenge = Challenge::new(authenticators, target, Reason::Revoked);
+                    Err(Error::Unauthenticated(challenge))
+                }
+            }
+        }
         (Attempt::Crowded, _) => Err(Error::TooManyCalls),
         (outcome, _) => {
             let challenge = Challenge::new(authenticators, target, outcome.reason());

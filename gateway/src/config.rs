@@ -8,7 +8,7 @@ use arc_swap::{ArcSwapOption, Cache};
 use runtime::{clock::Clock, ops::Gate, tls::Identity};
 
 use self::{identity::NodeIdentity, link::Controller, snapshot::Snapshot};
-use crate::authn::jwt::Jwt;
+use crate::{authn::jwt::Jwt, revocation::Revocations};
 
 /// What a node serves at one moment: tenants with their servers and keys.
 pub mod snapshot;
@@ -118,6 +118,8 @@ pub struct Source {
     pub clock: Clock,
     /// Who fetches the keys that config names, if anybody does.
     pub jwt: Option<Jwt>,
+    /// Who takes in what is revoked.
+    pub revocations: Revocations,
 }
 
 /// What the ops port is told.

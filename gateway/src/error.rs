@@ -53,6 +53,9 @@ pub enum Error {
     /// Nobody who may be let in.
     #[error("no authenticator accepts the request")]
     Unauthenticated(Challenge),
+    /// Nobody can say whether the credential was revoked.
+    #[error("no feed confirms what is revoked")]
+    Unconfirmed,
     /// The body is not plain JSON.
     #[error("the body is not application/json, or it is encoded")]
     UnsupportedMediaType,
@@ -261,6 +264,7 @@ impl Error {
         use StatusCode as S;
         let (kind, status) = match self {
             Self::NotReady
+            | Self::Unconfirmed
             | Self::ServerQuarantined
             | Self::CredentialUnavailable
             | Self::SessionsUnavailable => (K::Unavailable, S::SERVICE_UNAVAILABLE),
@@ -309,6 +313,9 @@ impl Error {
     fn text(&self) -> &'static str {
         match self {
             Self::NotReady => "The gateway is starting",
+            Self::Unconfirmed => {
+                "The gateway cannot find out at the moment whether the credential still counts"
+            }
             Self::Ambiguous(_) => "Ambiguous HTTP request",
             Self::TargetTooLong => "URI too long",
             Self::HeadersTooLarge => "Header fields too large",

@@ -30,6 +30,9 @@ mod page;
 /// Who: bearer key → caller.
 pub mod authn;
 
+/// Still: what is revoked, and whether this node can know.
+pub mod revocation;
+
 /// What: body → call.
 pub mod read;
 

@@ -149,11 +149,15 @@ async fn answer(
 impl Core {
     /// Ends streams whose callers would not be let in any more, for as long as it is polled.
     pub(crate) async fn keep_checking(&self) {
+        let mut revoked = self.verifiers.revocations.news();
         loop {
-            tokio::time::sleep(CHECK).await;
+            // We hold the sender. However much is revoked, requests come in between.
+            let _ = tokio::time::timeout(CHECK, revoked.changed()).await;
             if let Ok(snapshot) = self.snapshot() {
-                self.upstreams.streams().check(&snapshot, self.clock.now());
+                let (streams, now) = (self.upstreams.streams(), self.clock.now());
+                streams.check(&snapshot, now, &self.verifiers.revocations);
             }
+            tokio::time::sleep(BREATH).await;
         }
     }
 
@@ -180,3 +184,4 @@ impl Answer {
 
 /// How soon a change of config reaches open streams; promised are 5 s (TK-12).
 const CHECK: Duration = Duration::from_millis(500);
+const BREATH: Duration = Duration::from_millis(20);

@@ -58,6 +58,9 @@ pub mod node {
 /// Ids as types of their own.
 pub mod id;
 
+/// How what is revoked is named.
+pub mod revocation;
+
 /// Slugs and resource names.
 pub mod name;
 

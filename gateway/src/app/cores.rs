@@ -26,6 +26,7 @@ use crate::{
     limit::Limiter,
     metrics::Metrics,
     pipeline::{Core, PathSettings},
+    revocation::Revocations,
     serve::{self, BindError, Door, Open, Peers, ServeSettings},
     settings::DataSettings,
     upstream::{UpstreamSettings, Upstreams},
@@ -41,6 +42,8 @@ pub struct Parts {
     pub dialer: Dialer,
     /// Verifies the tokens of other issuers.
     pub jwt: Jwt,
+    /// What is revoked.
+    pub revocations: Revocations,
     /// Calls per time.
     pub limiter: Limiter,
     /// The wall clock.
@@ -93,7 +96,7 @@ impl Cores {
             peers: Peers::new(parts.settings.connections_per_ip),
             config: parts.config,
             dialer: parts.dialer,
-            verifiers: Verifiers::new(parts.jwt),
+            verifiers: Verifiers::new(parts.jwt, parts.revocations),
             limiter: parts.limiter,
             clock: parts.clock,
             node: parts.node,

@@ -344,7 +344,7 @@ impl Caller {
         }
     }
 
-    fn proof(&self) -> Option<&Proof> {
+    pub(super) fn proof(&self) -> Option<&Proof> {
         match &self.credential {
             Credential::Person(person, ..) => Some(&person.proof),
             Credential::Key(..) | Credential::Static(..) => None,

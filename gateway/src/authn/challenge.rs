@@ -59,11 +59,13 @@ pub enum Reason {
     Unverifiable,
     /// It is genuine and was good once.
     Expired,
+    /// It was taken back.
+    Revoked,
 }
 
 impl Reason {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Absent,
         Self::Malformed,
         Self::Unknown,
@@ -71,6 +73,7 @@ impl Reason {
         Self::Foreign,
         Self::Unverifiable,
         Self::Expired,
+        Self::Revoked,
     ];
 
     /// The metric label.
@@ -83,6 +86,7 @@ impl Reason {
             Self::Foreign => "foreign",
             Self::Unverifiable => "unverifiable",
             Self::Expired => "expired",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -154,6 +154,7 @@ mod tests {
                 &proto::access::v1::Branding::default(),
             )),
             signing_keys: [].into(),
+            revocation_grace: std::time::Duration::from_mins(10),
         };
         Arc::new(Tenant::new(spec, Arc::default()).with_revision(revision))
     }

@@ -8,10 +8,10 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Waker},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
-use crate::{config::snapshot::Snapshot, policy::Grant};
+use crate::{authn::Standing, config::snapshot::Snapshot, policy::Grant, revocation::Revocations};
 
 /// The streams of one core.
 #[derive(Default)]
@@ -20,6 +20,8 @@ pub struct Streams {
     count: Cell<u64>,
     /// What every stream but the new ones was checked against.
     checked: RefCell<Option<Arc<Snapshot>>>,
+    /// Likewise.
+    generation: Cell<u64>,
 }
 
 struct Entry {
@@ -59,8 +61,11 @@ impl Streams {
         }
     }
 
-    /// Ends the streams whose callers this snapshot and time would not let in.
-    pub fn check(&self, snapshot: &Arc<Snapshot>, now: SystemTime) {
+    /// Ends the streams whose callers this snapshot and time would not let in, or whose credentials
+    /// were revoked.
+    pub fn check(&self, snapshot: &Arc<Snapshot>, now: SystemTime, revocations: &Revocations) {
+        let generation = revocations.generation();
+        let revoked = self.generation.replace(generation) != generation;
         let mut checked = self.checked.borrow_mut();
         let changed = !checked
             .as_ref()
@@ -75,6 +80,7 @@ impl Streams {
             if changed || expired {
                 entry.check(snapshot, now);
             }
+            entry.check_standing(revocations, revoked || fresh);
         }
     }
 }
@@ -88,6 +94,25 @@ impl Entry {
             *self.grant.borrow_mut() = renewed;
             return;
         }
+        self.end();
+    }
+
+    /// Nobody knows whether a stream may go on that this node cannot confirm (design.md §10).
+    fn check_standing(&self, revocations: &Revocations, anew: bool) {
+        let now = Instant::now();
+        let grant = self.grant.borrow();
+        let caller = grant.caller();
+        let good = if anew {
+            caller.standing(revocations, now) == Standing::Good
+        } else {
+            caller.is_confirmed(revocations, now)
+        };
+        if !good {
+            self.end();
+        }
+    }
+
+    fn end(&self) {
         self.over.set(true);
         if let Some(waker) = self.waker.take() {
             waker.wake();

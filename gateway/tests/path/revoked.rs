@@ -2,6 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use proto::{
+    id::{KeyUid, TenantUid},
+    revocation::ShortHash,
+    sync::v1::{Revocation, RevocationBatch, RevocationKind},
+};
+
 use crate::{
     client::{Client, CutOff, Post},
     rules::{Rules, grant},
@@ -118,4 +124,44 @@ async fn open(world: &World, request: &Post) -> (Client, Call) {
     call.stream("").await;
     assert_eq!(client.head().await.unwrap().0, 200);
     (client, call)
+}
+
+/// Issue 4, must-hold 6: a revoked key is refused and its streams are cut, at once and without any
+/// change of config; nobody else notices.
+#[tokio::test]
+async fn what_is_revoked_is_refused_and_its_streams_end() {
+    let world = World::new().await;
+    Rules::new(&world).publish(&world);
+    let (mut adam, mut upstream) = listen(&world, &world.adam).await;
+    let (mut alice, mut other) = listen(&world, &world.alice).await;
+    let key = Rules::new(&world).adam.unwrap().uid;
+    let start = Instant::now();
+    let tenant = world.config.current().unwrap();
+    let tenant = tenant.tenant_by_authority(HOST_A).unwrap().uid;
+    world.revocations.hear(&revoking(tenant, key)).unwrap();
+    assert!(adam.chunk().await.unwrap().is_none());
+    assert!(start.elapsed() < Duration::from_secs(1));
+    upstream.closed().await;
+    other.chunk("data: 1\n\n").await;
+    assert_eq!(alice.chunk().await.unwrap().as_deref(), Some("data: 1\n\n"));
+    let reply = world.ask(&Post::call(HOST_A, "s2", &world.adam)).await;
+    assert_eq!(reply.status, 401, "{}", reply.body);
+    let challenge = reply.header("www-authenticate").unwrap();
+    assert!(challenge.contains("invalid_token"), "{challenge}");
+}
+
+fn revoking(tenant: TenantUid, key: KeyUid) -> RevocationBatch {
+    RevocationBatch {
+        epoch: 1,
+        base: 1,
+        revocations: vec![Revocation {
+            sequence: 1,
+            tenant_uid: tenant.to_string(),
+            kind: RevocationKind::Key.into(),
+            id: ShortHash::of(&key.to_string()).bytes().to_vec().into(),
+            issued_until: None,
+            expire_time: Some((now() + Duration::from_hours(1)).into()),
+        }],
+        head: 1,
+    }
 }

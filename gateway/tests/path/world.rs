@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use egress::{Dialer, Endpoint, Policy, Resolver, Trust};
@@ -22,11 +22,15 @@ use gateway::{
         },
     },
     limit::{Limiter, RateSettings},
+    revocation::Revocations,
     route::Layout,
     settings::DataSettings,
 };
 use http::header::AUTHORIZATION;
-use proto::id::{KeyUid, ServerUid, TenantUid};
+use proto::{
+    id::{KeyUid, ServerUid, TenantUid},
+    sync::v1::Heartbeat,
+};
 use runtime::{
     clock::{Clock, Hand},
     shutdown::{Shutdown, Tasks},
@@ -59,6 +63,7 @@ pub(crate) struct World {
     pub(crate) gone: String,
     pub(crate) hand: Hand,
     pub(crate) config: Config,
+    pub(crate) revocations: Revocations,
     pub(crate) address: SocketAddr,
     pub(crate) shutdown: Shutdown,
     pub(crate) cores: Option<Cores>,
@@ -107,11 +112,14 @@ impl World {
         let (jwt, tasks) = (Jwt::new(dialer.clone()), Tasks::new());
         let keys_of_issuers = jwt.clone().run(tasks.clone(), shutdown.hard());
         tasks.spawn("issuers' keys", keys_of_issuers);
+        let revocations = Revocations::new();
+        revocations.beat(&Heartbeat::default(), Instant::now());
         let cores = Cores::start(Parts {
             settings,
             config: config.clone(),
             dialer,
             jwt,
+            revocations: revocations.clone(),
             limiter: Limiter::new(RateSettings::default()).0,
             clock,
             node: "n1".into(),
@@ -130,6 +138,7 @@ impl World {
             gone,
             hand,
             config,
+            revocations,
             address: cores.addresses()[0],
             shutdown,
             cores: Some(cores),
@@ -272,6 +281,7 @@ pub(crate) fn spec(uid: u128, slug: &str, host: &str) -> TenantSpec {
             &proto::access::v1::Branding::default(),
         )),
         signing_keys: [].into(),
+        revocation_grace: Duration::from_mins(10),
     }
 }
 

@@ -105,6 +105,7 @@ fn tenant(keys: &[&SigningKey]) -> Arc<Tenant> {
             "Acme",
             &proto::access::v1::Branding::default(),
         )),
+        revocation_grace: Duration::from_mins(10),
         signing_keys: keys.iter().map(|key| key.public()).collect(),
     };
     Arc::new(Tenant::new(spec, Arc::default()))

@@ -1,6 +1,6 @@
 //! Tenants themselves, their policies, and what holds for all of them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use look::Look;
 use policy::Policy;
@@ -34,6 +34,8 @@ pub(super) fn tenant(
         return Err(invalid("allowed_origins"));
     }
     let (signing_keys, left_out) = signing_keys(&config.signing_keys);
+    let given = config.revocation_grace.map(Duration::try_from);
+    let revocation_grace = grace(given.and_then(Result::ok));
     let spec = TenantSpec {
         uid,
         slug,
@@ -47,6 +49,7 @@ pub(super) fn tenant(
             &config.branding.unwrap_or_default(),
         )),
         signing_keys,
+        revocation_grace,
     };
     Ok((spec, left_out))
 }
@@ -65,6 +68,11 @@ fn signing_keys(sent: &[SigningKey]) -> (Box<[PublicKey]>, Option<Fault>) {
         }
     }
     (keys.into(), left_out)
+}
+
+/// Unset means the default; shorter than a missed heartbeat or two, nobody would be served.
+fn grace(given: Option<Duration>) -> Duration {
+    given.map_or(REVOCATION_GRACE, |given| given.max(SHORTEST_GRACE))
 }
 
 pub(super) fn policy(tenant: TenantUid, config: &PolicyConfig) -> Result<Arc<Policy>, Fault> {
@@ -101,3 +109,6 @@ fn origin(field: &str, text: String) -> Result<Box<str>, Fault> {
         .then(|| text.into_boxed_str())
         .ok_or_else(|| invalid(field))
 }
+
+const REVOCATION_GRACE: Duration = Duration::from_mins(10);
+const SHORTEST_GRACE: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use look::Look;
@@ -45,6 +45,8 @@ pub struct TenantSpec {
     pub look: Arc<Look>,
     /// What its authorization server signs with; no two have the same name.
     pub signing_keys: Box<[PublicKey]>,
+    /// How long credentials count while no feed of revocations confirms that they do.
+    pub revocation_grace: Duration,
 }
 
 /// A tenant with everything it has.
@@ -62,6 +64,8 @@ pub struct Tenant {
     pub allowed_origins: HashSet<Box<str>>,
     /// What people call it, and how its pages look.
     pub look: Arc<Look>,
+    /// How long credentials count while no feed of revocations confirms that they do.
+    pub revocation_grace: Duration,
     signing_keys: Box<[PublicKey]>,
     authenticators: Arc<Authenticators>,
     limits: Option<Arc<Limits>>,
@@ -89,6 +93,7 @@ impl Tenant {
             allowed_origins: spec.allowed_origins,
             look: spec.look,
             signing_keys: spec.signing_keys,
+            revocation_grace: spec.revocation_grace,
             authenticators: spec.authenticators,
             limits: spec.limits,
             servers: HashMap::new(),

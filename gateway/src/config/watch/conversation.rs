@@ -25,7 +25,7 @@ use crate::config::{
     lease_feed::{Heard, LeaseFeed},
     link::Backoff,
     meters::count_divergence,
-    replica::{Comparison, Leases, Replica},
+    replica::{Comparison, Leases},
     staging::Staging,
 };
 
@@ -42,6 +42,8 @@ struct Talk<'a> {
     owed: Owed,
     /// The last acknowledgement of this stream.
     acked: Option<Ack>,
+    /// In which the controller numbers what is revoked.
+    epoch: u64,
     silent_at: Instant,
     /// The controller asked us to leave, and this is when we do.
     leave_at: Option<Instant>,
@@ -96,6 +98,7 @@ pub(super) async fn hold(node: &mut Node, channel: Channel, backoff: &mut Backof
         phase: Phase::Greeting,
         owed: Owed::default(),
         acked: None,
+        epoch: 0,
         silent_at: Instant::now() + SILENCE,
         leave_at: None,
     };
@@ -110,27 +113,27 @@ fn hello(node: &mut Node) -> Hello {
         node.trust = Trust::Restoring;
     }
     let trusted = node.trust == Trust::Held && node.replica.is_complete();
+    let have = if trusted {
+        node.replica.cursor()
+    } else {
+        Cursor::default()
+    };
     Hello {
         node_id: node.source.node.node.to_string(),
         boot_id: node.boot_id.into_bytes().to_vec().into(),
         features: Vec::new(),
-        revocations: 0,
+        revocations: node.source.revocations.position(have.epoch),
         schema_version: 1,
-        have: Some(if trusted {
-            node.replica.cursor()
-        } else {
-            Cursor::default()
-        }),
+        have: Some(have),
         digest: trusted.then(|| node.replica.digest()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 
 impl Owed {
-    /// The next message. An acknowledgement always says how things are now.
-    fn next(&mut self, acked: &mut Option<Ack>, replica: &Replica) -> SyncRequest {
+    /// The next message, where `ack` says how things are now.
+    fn next(&mut self, acked: &mut Option<Ack>, ack: Ack) -> SyncRequest {
         let kind = if std::mem::take(&mut self.ack) {
-            let ack = replica.ack();
             *acked = Some(ack.clone());
             sync_request::Kind::Ack(ack)
         } else {
@@ -147,6 +150,15 @@ impl Talk<'_> {
             let patience = self.node.replica.deadline().map(Instant::from_std);
             let never = Instant::now() + Duration::from_hours(1);
             tokio::select! {
+                // First, so that what lay here for long is not taken for news: after a standstill of
+                // this node, say.
+                biased;
+                () = sleep_until(self.silent_at) => return Err(End::Silent),
+                room = outbox.reserve(), if self.owed.ack || self.owed.pong => {
+                    let room = room.map_err(|_| End::Broken(Status::ok("it ended")))?;
+                    let ack = self.ack();
+                    room.send(self.owed.next(&mut self.acked, ack));
+                }
                 frame = self.frames.message() => {
                     let frame = frame.map_err(End::Broken)?;
                     let frame = frame.ok_or_else(|| End::Broken(Status::ok("it ended")))?;
@@ -154,10 +166,6 @@ impl Talk<'_> {
                     self.silent_at = Instant::now() + SILENCE;
                 }
                 heard = self.leases.next() => self.take_leases(heard).await,
-                room = outbox.reserve(), if self.owed.ack || self.owed.pong => {
-                    let room = room.map_err(|_| End::Broken(Status::ok("it ended")))?;
-                    room.send(self.owed.next(&mut self.acked, &self.node.replica));
-                }
                 () = sleep_until(patience.unwrap_or(never)), if patience.is_some() => {
                     self.node.replica.expire(std::time::Instant::now());
                     self.settle().await;
@@ -165,7 +173,6 @@ impl Talk<'_> {
                 () = sleep_until(self.leave_at.unwrap_or(never)), if self.leave_at.is_some() => {
                     return Err(End::Asked);
                 }
-                () = sleep_until(self.silent_at) => return Err(End::Silent),
             }
         }
     }
@@ -181,6 +188,11 @@ impl Talk<'_> {
                 self.replace(all, at).await;
             }
             (Some(Kind::Delta(delta)), Phase::Deltas) => self.delta(&delta).await?,
+            // At once and whatever else is going on.
+            (Some(Kind::Revocations(batch)), _) => {
+                self.node.source.revocations.hear(&batch)?;
+                self.owed.ack = true;
+            }
             (Some(Kind::Heartbeat(beat)), Phase::Snapshot(_) | Phase::Deltas) => {
                 self.beat(&beat)?;
             }
@@ -203,6 +215,7 @@ impl Talk<'_> {
     }
 
     fn welcome(&mut self, welcome: &Welcome) -> Result<(), End> {
+        self.epoch = welcome.head.map_or(0, |head| head.epoch);
         self.phase = match welcome.plan() {
             Plan::Snapshot => Phase::Snapshot(Staging::default()),
             Plan::Resume if self.node.replica.is_complete() => Phase::Deltas,
@@ -245,6 +258,8 @@ impl Talk<'_> {
 
     fn beat(&mut self, beat: &Heartbeat) -> Result<(), End> {
         self.owed.pong = true;
+        let revocations = &self.node.source.revocations;
+        revocations.beat(beat, std::time::Instant::now());
         let Phase::Deltas = self.phase else {
             return Ok(());
         };
@@ -298,8 +313,15 @@ impl Talk<'_> {
     async fn settle(&mut self) {
         self.node.publish().await;
         let told = matches!(self.phase, Phase::Deltas) && self.acked.is_some();
-        if told && self.acked.as_ref() != Some(&self.node.replica.ack()) {
+        if told && self.acked.as_ref() != Some(&self.ack()) {
             self.owed.ack = true;
+        }
+    }
+
+    fn ack(&self) -> Ack {
+        Ack {
+            revocations: self.node.source.revocations.position(self.epoch),
+            ..self.node.replica.ack()
         }
     }
 }

@@ -12,10 +12,16 @@ use runtime::{clock::Clock, ops::Ops, shutdown::Tasks};
 
 use self::fake::{Conversation, FakeController, Pki};
 use super::*;
-use crate::config::samples::{self, cursor, seen};
+use crate::{
+    config::samples::{self, cursor, seen},
+    revocation::Revocations,
+};
 
 /// A controller that does what the test says.
 mod fake;
+
+/// Revocations.
+mod revocations;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_ready_when_it_has_a_snapshot_and_its_leases() {
@@ -234,6 +240,7 @@ async fn a_controller_with_a_foreign_certificate_is_not_spoken_to() {
 struct Stage {
     config: Config,
     ops: Ops,
+    revocations: Revocations,
     controller: FakeController,
     leases: Option<fake::Leases>,
     soft: CancellationToken,
@@ -243,10 +250,11 @@ impl Stage {
     async fn new() -> Self {
         let pki = Pki::new();
         let controller = FakeController::start(&pki).await;
-        let (config, ops, soft) = Self::with(&pki, &[controller.address()]);
+        let (config, ops, revocations, soft) = Self::with(&pki, &[controller.address()]);
         Self {
             config,
             ops,
+            revocations,
             controller,
             leases: None,
             soft,
@@ -254,7 +262,10 @@ impl Stage {
     }
 
     /// A node on its own.
-    fn with(pki: &Pki, controllers: &[Controller]) -> (Config, Ops, CancellationToken) {
+    fn with(
+        pki: &Pki,
+        controllers: &[Controller],
+    ) -> (Config, Ops, Revocations, CancellationToken) {
         let config = Config::new();
         let ops = Ops::new(PrometheusBuilder::new().build_recorder().handle());
         let gates = Gates {
@@ -262,10 +273,10 @@ impl Stage {
             leases: ops.gate("leases"),
         };
         let source = pki.source(controllers, Clock::fixed(UNIX_EPOCH).0);
-        let soft = CancellationToken::new();
+        let (revocations, soft) = (source.revocations.clone(), CancellationToken::new());
         let tasks = Tasks::new();
         tasks.spawn("node", run(config.clone(), source, gates, soft.clone()));
-        (config, ops, soft)
+        (config, ops, revocations, soft)
     }
 
     /// A node that serves the basics at revision 5.

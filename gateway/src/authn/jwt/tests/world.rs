@@ -134,6 +134,7 @@ pub(super) fn tenant_with(number: u128, authenticators: Arc<Authenticators>) -> 
             &proto::access::v1::Branding::default(),
         )),
         signing_keys: [].into(),
+        revocation_grace: Duration::from_mins(10),
     };
     Tenant::new(spec, Arc::default())
 }

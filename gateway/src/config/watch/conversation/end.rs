@@ -4,10 +4,13 @@ use std::error::Error;
 
 use tonic::Status;
 
-use crate::config::{
-    link::{Controller, LinkError},
-    replica::Gap,
-    staging::Disorder,
+use crate::{
+    config::{
+        link::{Controller, LinkError},
+        replica::Gap,
+        staging::Disorder,
+    },
+    revocation::Unreadable,
 };
 
 /// Why a conversation ends.
@@ -34,6 +37,9 @@ pub(in crate::config) enum End {
     /// A snapshot that is not whole.
     #[error("a snapshot is not whole")]
     Disorder(#[from] Disorder),
+    /// What is revoked cannot be understood.
+    #[error("a revocation cannot be understood")]
+    Unreadable(#[from] Unreadable),
     /// The controller's history is another one.
     #[error("the epoch changed")]
     OtherEpoch,
@@ -53,6 +59,7 @@ impl End {
             Self::OutOfTurn => "out_of_turn",
             Self::Gap(_) => "gap",
             Self::Disorder(_) => "disorder",
+            Self::Unreadable(_) => "unreadable",
             Self::OtherEpoch => "epoch",
             Self::Diverged => "diverged",
         }
@@ -66,6 +73,7 @@ impl End {
             | Self::Broken(_)
             | Self::Silent
             | Self::Asked
+            | Self::Unreadable(_)
             | Self::OutOfTurn => false,
         }
     }
@@ -80,7 +88,7 @@ impl End {
         }
         match self {
             Self::Asked => tracing::info!(%controller, "leaving the controller as asked"),
-            Self::Diverged | Self::OutOfTurn => {
+            Self::Diverged | Self::OutOfTurn | Self::Unreadable(_) => {
                 tracing::error!(%controller, error, "config stream ended");
             }
             _ => tracing::warn!(%controller, error, "config stream ended; what is live stays"),

@@ -25,7 +25,10 @@ use tonic::{
     transport::{Certificate, Server, ServerTlsConfig},
 };
 
-use crate::config::{Source, identity::NodeIdentity, link::Controller, samples};
+use crate::{
+    config::{Source, identity::NodeIdentity, link::Controller, samples},
+    revocation::Revocations,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -67,6 +70,7 @@ impl Pki {
             node,
             clock,
             jwt: None,
+            revocations: Revocations::new(),
         }
     }
 

@@ -272,6 +272,7 @@ CREATE TABLE revocations (
         CHECK (kind IN ('token', 'grant', 'key', 'user', 'client', 'tenant', 'signing_key'))
 );
 CREATE INDEX revocations_thing ON revocations (tenant_id, id_sha256);
+CREATE INDEX revocations_expires ON revocations (expires_at);
 COMMENT ON TABLE revocations IS 'dense by sequence; a tenant''s stay when it is deleted, so there is no foreign key';
 COMMENT ON COLUMN revocations.issued_until IS 'what was issued later is good; NULL: nothing is';
 

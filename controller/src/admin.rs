@@ -10,6 +10,7 @@ use tonic::Request;
 use crate::{
     error::Error,
     oauth::password::Passwords,
+    revocation::{Logs, Reached},
     store::Store,
     sync::{Registry, States},
     vault::Vault,
@@ -75,6 +76,9 @@ pub mod page;
 /// Policies: what callers may do.
 mod policy;
 
+/// What must not count any more.
+mod revocation;
+
 /// Revisions, and waiting for them.
 mod revision;
 
@@ -99,6 +103,7 @@ pub use actor::Actor;
 pub use origin::PublicScheme;
 pub use page::Pages;
 pub use revision::LONGEST_WAIT;
+pub use revocation::LONGEST_WAIT as LONGEST_REVOCATION;
 
 /// All services of the admin API. Cloning is cheap.
 #[derive(Clone)]
@@ -122,6 +127,10 @@ pub struct Parts {
     pub registry: Registry,
     /// Config as it stands, to translate names on the stream.
     pub states: States,
+    /// What is revoked, as the config stream carries it.
+    pub logs: Logs,
+    /// How far Redis carries it.
+    pub redis: Reached,
 }
 
 impl Admin {

@@ -13,6 +13,7 @@ use runtime::{
     shutdown::{Shutdown, Tasks, signal},
     tls::{Identity, TlsError},
 };
+use secrecy::SecretString;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -25,6 +26,7 @@ use crate::{
     grpc::{Grpc, GrpcError, Services},
     lease::LeaseService,
     oauth::{idp::Directory, key, password::Passwords, sweep},
+    revocation::{self, Logs, Publisher, Reached},
     settings::Settings,
     store::{Store, StoreError},
     sync::{Feed, Registry, States, SyncService},
@@ -58,6 +60,11 @@ pub enum StartError {
     /// The gRPC door.
     #[error("the gRPC door cannot be set up")]
     Grpc(#[source] GrpcError),
+    /// Not a URL of Redis.
+    #[error(
+        "ALDGATE_REDIS_URL must have the form `redis://[user:password@]host:port[/db]` or `redis+unix:///path`"
+    )]
+    Redis,
     /// The file with the bound addresses.
     #[error("ALDGATE_PORT_FILE cannot be written")]
     PortFile(#[source] PortFileError),
@@ -89,11 +96,23 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
         states,
         registry,
         vault,
+        revocations,
     } = assemble(&settings, booted, &clock, &tasks, health.clone(), &shutdown).await?;
 
     let soft = shutdown.soft();
     tasks.spawn("feed", feed.run(soft.clone()));
-    tasks.spawn("feed gate", open_with_config(states, config, soft.clone()));
+    tasks.spawn(
+        "feed gate",
+        open_with_config(states, revocations.logs, config, soft.clone()),
+    );
+    tasks.spawn("revocations", revocations.feed.run(soft.clone()));
+    tasks.spawn(
+        "expired revocations",
+        revocation::prune(store.clone(), soft.clone()),
+    );
+    if let Some(publisher) = revocations.publisher {
+        tasks.spawn("revocations in redis", publisher.run(soft.clone()));
+    }
     tasks.spawn("node registry", registry.keep(store.clone(), soft.clone()));
     tasks.spawn("sweep", sweep::keep(store.clone(), soft.clone()));
     tasks.spawn(
@@ -131,6 +150,40 @@ struct Assembled {
     states: States,
     registry: Registry,
     vault: Arc<Vault>,
+    revocations: Revocations,
+}
+
+/// What carries revocations.
+struct Revocations {
+    feed: revocation::Feed,
+    logs: Logs,
+    publisher: Option<Publisher>,
+    redis: Reached,
+}
+
+impl Revocations {
+    fn new(pool: sqlx::PgPool, url: Option<&SecretString>) -> Result<Self, StartError> {
+        let (feed, logs) = revocation::Feed::new(pool);
+        let (publisher, redis) = match url {
+            Some(url) if !revocation::redis::is_url(url) => return Err(StartError::Redis),
+            Some(url) => {
+                let (publisher, redis) = Publisher::new(url.clone(), logs.clone());
+                (Some(publisher), redis)
+            }
+            None => {
+                tracing::warn!(
+                    "ALDGATE_REDIS_URL is not set: nodes hear of revocations over the config stream only"
+                );
+                (None, Reached::never())
+            }
+        };
+        Ok(Self {
+            feed,
+            logs,
+            publisher,
+            redis,
+        })
+    }
 }
 
 /// The parts in the order in which they need each other.
@@ -151,6 +204,7 @@ async fn assemble(
     let dialer = Dialer::new(policy, Resolver::System, trust);
     let vault = Arc::new(booted.vault);
     let store = booted.store;
+    let revocations = Revocations::new(booted.feed.clone(), settings.redis.as_ref())?;
     let (feed, states) = Feed::new(booted.feed);
     let registry = Registry::load(&store, clock.clone(), states.clone())
         .await
@@ -166,9 +220,12 @@ async fn assemble(
             public_scheme: settings.public_scheme,
             registry: registry.clone(),
             states: states.clone(),
+            logs: revocations.logs.clone(),
+            redis: revocations.redis.clone(),
         }),
         sync: SyncService::new(
             states.clone(),
+            revocations.logs.clone(),
             registry.clone(),
             tasks.clone(),
             shutdown.soft(),
@@ -199,6 +256,7 @@ async fn assemble(
         states,
         registry,
         vault,
+        revocations,
     })
 }
 
@@ -208,12 +266,18 @@ async fn serve(grpc: Grpc, listener: TcpListener, soft: CancellationToken) {
     }
 }
 
-/// Ready once there is config to give.
-async fn open_with_config(mut states: States, gate: Gate, soft: CancellationToken) {
+/// Ready once there is config to give, and it is known what is revoked.
+async fn open_with_config(mut states: States, mut logs: Logs, gate: Gate, soft: CancellationToken) {
     let config = soft.run_until_cancelled(states.wait_for(Option::is_some));
-    if let Some(Ok(_)) = config.await {
-        gate.open();
+    if !matches!(config.await, Some(Ok(_))) {
+        return;
     }
+    while logs.take().is_none() {
+        if !matches!(soft.run_until_cancelled(logs.changed()).await, Some(Ok(()))) {
+            return;
+        }
+    }
+    gate.open();
 }
 
 /// Ready while the database answers.

@@ -9,7 +9,9 @@ use proto::{
         identity_provider_service_server::IdentityProviderServiceServer,
         key_service_server::KeyServiceServer, limit_service_server::LimitServiceServer,
         node_service_server::NodeServiceServer, oauth_service_server::OauthServiceServer,
-        revision_service_server::RevisionServiceServer, server_service_server::ServerServiceServer,
+        revision_service_server::RevisionServiceServer,
+        revocation_service_server::RevocationServiceServer,
+        server_service_server::ServerServiceServer,
         static_token_service_server::StaticTokenServiceServer,
         tenant_service_server::TenantServiceServer, token_service_server::TokenServiceServer,
         user_service_server::UserServiceServer,
@@ -119,7 +121,8 @@ impl Grpc {
             .add_service(sized!(UserServiceServer::new(admin.clone())))
             .add_service(sized!(IdentityProviderServiceServer::new(admin.clone())))
             .add_service(sized!(NodeServiceServer::new(admin.clone())))
-            .add_service(sized!(RevisionServiceServer::new(admin)));
+            .add_service(sized!(RevisionServiceServer::new(admin.clone())))
+            .add_service(sized!(RevocationServiceServer::new(admin)));
         Ok(Self(router))
     }
 

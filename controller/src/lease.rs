@@ -58,7 +58,7 @@ mod tenant_secrets;
 /// What calls with static tokens carry.
 mod token_headers;
 
-pub use tenant_secrets::sealing_key;
+pub use tenant_secrets::{opening_key, sealing_key};
 
 /// Hands out credential leases.
 #[derive(Clone)]

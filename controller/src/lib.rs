@@ -27,6 +27,9 @@ pub mod vault;
 /// From rows to nodes: the config stream.
 pub mod sync;
 
+/// From rows to nodes and to Redis: what is revoked.
+pub mod revocation;
+
 /// Credentials and keys for nodes.
 pub mod lease;
 

@@ -32,6 +32,8 @@ pub struct Settings {
     pub public_scheme: PublicScheme,
     /// Which addresses servers may be registered at.
     pub egress: Egress,
+    /// `ALDGATE_REDIS_URL`: where nodes find revocations without us; unset where they do not.
+    pub redis: Option<SecretString>,
 }
 
 /// PEM files.
@@ -68,6 +70,7 @@ pub struct Egress {
 impl Settings {
     /// Reads all settings.
     pub fn read(source: &mut Source) -> Result<Self, SettingsError> {
+        let redis = source.secret("ALDGATE_REDIS_URL")?;
         Ok(Self {
             grpc_addr: source.required("ALDGATE_GRPC_ADDR")?,
             ops_addr: source.required("ALDGATE_OPS_ADDR")?,
@@ -90,6 +93,7 @@ impl Settings {
                 allowed: source.list("ALDGATE_ALLOWED_NETWORKS")?,
                 denied: source.list("ALDGATE_DENIED_ADDRESSES")?,
             },
+            redis,
         })
     }
 }

@@ -218,6 +218,11 @@ impl Store {
         Self { pool, clock }
     }
 
+    /// The time that rows are dated with.
+    pub fn now(&self) -> OffsetDateTime {
+        microseconds(self.clock.now())
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;

@@ -4,6 +4,7 @@ use proto::{
     admin::v1::{self, key_service_server::KeyService},
     id::KeyUid,
     name::{KeyName, Slug, TenantName},
+    sync::v1::RevocationKind,
 };
 use time::Duration;
 use token::ApiKey;
@@ -21,7 +22,14 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{OneTenant, Tx, audit::Entry, key::Key, server::Server, tenant::Tenant},
+    store::{
+        OneTenant, Tx,
+        audit::Entry,
+        key::Key,
+        revocation::{self, Revoked},
+        server::Server,
+        tenant::Tenant,
+    },
 };
 
 /// Which servers a key opens.
@@ -251,11 +259,23 @@ async fn delete(
     let key = key.ok_or_else(|| Error::NotFound(name.to_string()))?;
     check_etag(&request.etag, key.revision)?;
     tx.delete_key(&key).await?;
+    tx.revoke(revocation(&key));
     let entry = entry(tx.tenant(), &key, Some(&key), None);
     let committed = tx.commit_change(&entry).await?;
     Ok(v1::DeleteKeyResponse {
         revision: committed.revision,
     })
+}
+
+/// The end of a key for good, with the sessions made from it. Nodes hear of it ahead of config, and
+/// also where config does not reach them.
+pub(super) fn revocation(key: &Key) -> Revoked {
+    Revoked {
+        kind: RevocationKind::Key,
+        id: key.uid.to_string(),
+        issued_until: None,
+        life: revocation::CONFIG_LIFE,
+    }
 }
 
 /// Makes the key that comes with a new server: for that server alone, and without end. It is
@@ -329,7 +349,12 @@ async fn commit(
     Ok((view(&tenant, &after.after(committed)), committed.revision))
 }
 
-fn entry(tenant: &Tenant, key: &Key, before: Option<&Key>, after: Option<&Key>) -> Entry {
+pub(super) fn entry(
+    tenant: &Tenant,
+    key: &Key,
+    before: Option<&Key>,
+    after: Option<&Key>,
+) -> Entry {
     let digest = |key: &Key| digest::of(KEY, &view(tenant, key));
     Entry {
         resource: format!("{}/keys/{}", tenant.name(), key.slug),

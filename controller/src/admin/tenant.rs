@@ -5,6 +5,7 @@ use proto::{
     admin::v1::{self, tenant_service_server::TenantService},
     id::TenantUid,
     name::{Slug, TenantName},
+    sync::v1::RevocationKind,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -22,7 +23,12 @@ use crate::{
     admin::{Actor, PublicScheme},
     error::{Error, Violation},
     oauth,
-    store::{Scope, Tx, audit::Entry, tenant::Tenant},
+    store::{
+        Scope, Tx,
+        audit::Entry,
+        revocation::{self, Revoked},
+        tenant::Tenant,
+    },
 };
 
 #[tonic::async_trait]
@@ -189,6 +195,12 @@ async fn delete(
     let tenant = tenant.ok_or_else(|| Error::NotFound(name.to_string()))?;
     check_etag(&request.etag, tenant.revision)?;
     tx.delete_tenant(&tenant).await?;
+    tx.revoke(Revoked {
+        kind: RevocationKind::Tenant,
+        id: tenant.uid.to_string(),
+        issued_until: None,
+        life: revocation::CONFIG_LIFE,
+    });
     let committed = tx
         .commit_change(&entry(&tenant, Some(&tenant), None))
         .await?;

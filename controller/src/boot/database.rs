@@ -79,5 +79,5 @@ const APP: &str = "ALDGATE_DATABASE_URL";
 const FEED: &str = "ALDGATE_DATABASE_FEED_URL";
 const OWNER: &str = "ALDGATE_DATABASE_OWNER_URL";
 const APP_CONNECTIONS: u32 = 16;
-const FEED_CONNECTIONS: u32 = 3;
+const FEED_CONNECTIONS: u32 = 5;
 const ACQUIRE: Duration = Duration::from_secs(2);

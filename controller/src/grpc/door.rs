@@ -105,10 +105,10 @@ impl Door {
         if !access.allows(clearance) {
             return Err(Error::Denied { permission });
         }
-        let limit = if permission == "revisions.wait" {
-            WAIT_DEADLINE
-        } else {
-            DEADLINE
+        let limit = match permission.as_str() {
+            "revisions.wait" => WAIT_DEADLINE,
+            "revocations.create" => REVOKE_DEADLINE,
+            _ => DEADLINE,
         };
         let author = Author {
             actor: format!("tokens/{}", token.uid),
@@ -290,6 +290,8 @@ fn presented(headers: &HeaderMap) -> Option<[u8; 32]> {
 /// How long an admin call may take, whatever the caller allows it (AD-16).
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Waiting for a revision takes what it may, and a moment to answer.
+const REVOKE_DEADLINE: Duration =
+    crate::admin::LONGEST_REVOCATION.saturating_add(Duration::from_secs(10));
 const WAIT_DEADLINE: Duration = crate::admin::LONGEST_WAIT.saturating_add(Duration::from_secs(10));
 
 #[cfg(test)]

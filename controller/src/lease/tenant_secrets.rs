@@ -42,6 +42,20 @@ pub fn sealing_key(
     Ok(SessionCipher::new(&kid, &key.session_key(today)))
 }
 
+/// The key that sealed a token that names this one, for those who open sealed tokens themselves.
+pub fn opening_key(
+    vault: &Vault,
+    tenant: TenantUid,
+    keys: &[WrappedTenantKey],
+    kid: &str,
+) -> Option<SessionCipher> {
+    let (version, day) = kid.split_once('d')?;
+    let (version, day) = (version.parse::<u32>().ok()?, day.parse::<u32>().ok()?);
+    let keys = vault.tenant_keys(tenant, keys);
+    let key = keys.iter().find(|key| key.version() == version)?;
+    Some(SessionCipher::new(kid, &key.session_key(day)))
+}
+
 /// A tenant's secrets as of `today`. A JWT secret that does not open is left out: tokens of its issuer
 /// are refused, everything else goes on.
 pub(super) fn of(

@@ -107,7 +107,6 @@ pub(crate) async fn rotate(
 
 /// Takes a key of the locked tenant out of use with all that it signed; whether it was in use. If
 /// nothing is left to sign with, there is a new key at once.
-#[expect(dead_code, reason = "the revocation service's")]
 pub(crate) async fn revoke(
     tx: &mut Tx<OneTenant>,
     vault: &Vault,

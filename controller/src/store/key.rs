@@ -3,6 +3,7 @@
 use proto::{
     id::{KeyUid, ServerUid},
     name::Slug,
+    sync::v1::RevocationKind,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use super::{
     change::{Committed, Kind, Op, Touched},
     changed,
     head::from_column,
+    revocation::{CONFIG_LIFE, Revoked},
     server::Server,
 };
 
@@ -285,6 +287,14 @@ impl Tx<OneTenant> {
             .await?;
         changed("api_keys", going.len() as u64, done.rows_affected())?;
         for (id, slug, goes) in keys {
+            if goes {
+                self.revoke(Revoked {
+                    kind: RevocationKind::Key,
+                    id: id.to_string(),
+                    issued_until: None,
+                    life: CONFIG_LIFE,
+                });
+            }
             let op = if goes { Op::Delete } else { Op::Upsert };
             self.touch_key(id, &slug, op);
         }

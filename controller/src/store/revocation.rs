@@ -3,11 +3,18 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use proto::sync::v1::RevocationKind;
+use proto::{
+    id::{ClientUid, UserUid},
+    revocation::ShortHash,
+    sync::v1::RevocationKind,
+};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-use super::{OneTenant, StoreError, Tx, changed, head::from_column};
+use super::{Author, OneTenant, StoreError, Tx, changed, head::from_column};
+
+/// How long nodes remember that a key or a tenant is gone: by then they have the config that says so.
+pub const CONFIG_LIFE: Duration = Duration::from_hours(24 * 30);
 
 /// Something that must not count any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +29,117 @@ pub struct Revoked {
     pub life: Duration,
 }
 
+/// Whose grants end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantsOf {
+    /// A user's.
+    User(UserUid),
+    /// Those given to a client.
+    Client(ClientUid),
+    /// All of the tenant's.
+    Everybody,
+}
+
 impl Tx<OneTenant> {
     /// Revokes it when this transaction commits.
     pub fn revoke(&mut self, what: Revoked) {
         if !self.revoked.contains(&what) {
             self.revoked.push(what);
         }
+    }
+
+    /// Ends grants, so that no refresh token of theirs is good any more.
+    pub async fn end_grants(&mut self, of: GrantsOf, reason: &str) -> Result<(), StoreError> {
+        let (user, client) = match of {
+            GrantsOf::User(user) => (Some(user.uuid()), None),
+            GrantsOf::Client(client) => (None, Some(client.uuid())),
+            GrantsOf::Everybody => (None, None),
+        };
+        sqlx::query(
+            "UPDATE grants
+             SET revoked_at = $4, revoke_reason = $5
+             WHERE tenant_id = $1
+               AND ($2::uuid IS NULL OR user_id = $2)
+               AND ($3::uuid IS NULL OR client_uid = $3)
+               AND revoked_at IS NULL",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(user)
+        .bind(client)
+        .bind(self.time)
+        .bind(reason)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends every browser session at the tenant's authorization server.
+    pub async fn end_all_browser_sessions(&mut self) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM browser_sessions WHERE tenant_id = $1")
+            .bind(self.scope.tenant.uid.uuid())
+            .execute(&mut *self.sql)
+            .await?;
+        Ok(())
+    }
+
+    /// A client's uid and `client_id`, by the last segment of its name.
+    pub async fn client_to_revoke(
+        &mut self,
+        slug: &str,
+    ) -> Result<Option<(ClientUid, String)>, StoreError> {
+        let found: Option<(Uuid, String)> = sqlx::query_as(
+            "SELECT client_uid, client_id FROM oauth_clients WHERE tenant_id = $1 AND slug = $2",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(slug)
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        Ok(found.map(|(uid, client_id)| (ClientUid::from_uuid(uid), client_id)))
+    }
+}
+
+impl super::Store {
+    /// Removes what has expired, unless another controller does so now, and raises the base.
+    pub async fn prune_revocations(&self) -> Result<(), StoreError> {
+        let mut tx = self.platform(Author::boot("revocations.prune")).await?;
+        let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1, 0)")
+            .bind(PRUNING)
+            .fetch_one(&mut *tx.sql)
+            .await?;
+        if !alone {
+            return Ok(());
+        }
+        sqlx::query(
+            "DELETE FROM revocations
+             WHERE sequence IN (
+                 SELECT sequence FROM revocations WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+             )",
+        )
+        .bind(tx.time)
+        .bind(PRUNED_AT_ONCE)
+        .execute(&mut *tx.sql)
+        .await?;
+        tx.sql.commit().await?;
+
+        let mut tx = self.platform(Author::boot("revocations.prune")).await?;
+        // Who holds this row is alone: every revocation up to its number is there to be seen.
+        let (sequence, base): (i64, i64) =
+            sqlx::query_as("SELECT sequence, base FROM revocation_head FOR UPDATE")
+                .fetch_one(&mut *tx.sql)
+                .await?;
+        let lowest: Option<i64> = sqlx::query_scalar("SELECT min(sequence) FROM revocations")
+            .fetch_one(&mut *tx.sql)
+            .await?;
+        let lowest = lowest.unwrap_or(sequence + 1);
+        if lowest > base {
+            let done = sqlx::query("UPDATE revocation_head SET base = $1")
+                .bind(lowest)
+                .execute(&mut *tx.sql)
+                .await?;
+            changed("revocation_head", 1, done.rows_affected())?;
+        }
+        tx.sql.commit().await?;
+        Ok(())
     }
 }
 
@@ -39,7 +151,9 @@ impl Tx<OneTenant> {
         issued: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         let kinds: Vec<&str> = things.iter().map(|(kind, _)| column(*kind)).collect();
-        let ids = things.iter().map(|(_, id)| short_hash(id).to_vec());
+        let ids = things
+            .iter()
+            .map(|(_, id)| ShortHash::of(id).bytes().to_vec());
         let ids: Vec<Vec<u8>> = ids.collect();
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (
@@ -84,7 +198,7 @@ impl<S: super::Scope> Tx<S> {
             .bind(tenant.uuid())
             .bind(sequence)
             .bind(column(revoked.kind))
-            .bind(short_hash(&revoked.id).as_slice())
+            .bind(ShortHash::of(&revoked.id).bytes().as_slice())
             .bind(revoked.issued_until)
             .bind(&self.author.actor)
             .bind(self.time)
@@ -101,14 +215,6 @@ impl<S: super::Scope> Tx<S> {
     }
 }
 
-/// How an id stands in the table, on the stream and in Redis.
-pub fn short_hash(id: &str) -> [u8; 16] {
-    let digest = digest(&SHA256, id.as_bytes());
-    digest.as_ref()[..16]
-        .try_into()
-        .expect("SHA-256 has 32 bytes")
-}
-
 fn column(kind: RevocationKind) -> &'static str {
     match kind {
         // The table refuses it.
@@ -122,3 +228,7 @@ fn column(kind: RevocationKind) -> &'static str {
         RevocationKind::SigningKey => "signing_key",
     }
 }
+
+/// Says what of ours is locked, where locks are pairs of numbers.
+const PRUNING: i32 = 0x7265_766f;
+const PRUNED_AT_ONCE: i64 = 10_000;

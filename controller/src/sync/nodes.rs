@@ -61,6 +61,8 @@ struct Record {
     node: Node,
     boot: Bytes,
     connection: Option<(u64, CancellationToken)>,
+    /// Up to where it says that revocations are in force.
+    revoked: Revoked,
     /// Only a snapshot helps: said before the last stream ended.
     asked: Option<Why>,
     unsaved: Saving,
@@ -70,6 +72,24 @@ struct Record {
 enum Saving {
     Due,
     Done,
+}
+
+/// A number among the revocations; they compare only inside one epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Revoked {
+    epoch: u64,
+    sequence: u64,
+}
+
+/// What one node says of a revocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The node.
+    pub node: NodeId,
+    /// Whether it is in force there.
+    pub confirmed: bool,
+    /// Up to where revocations are in force there; 0 when it has not said.
+    pub position: u64,
 }
 
 /// What became of the wish to forget a node.
@@ -155,6 +175,55 @@ impl Registry {
         }
     }
 
+    /// Waits until every node that is connected, or was seen within the last 10 s, has said that this
+    /// revocation is in force, at most `timeout`; what they said then.
+    pub async fn wait_revoked(
+        &self,
+        epoch: u64,
+        sequence: u64,
+        timeout: Duration,
+    ) -> Vec<Confirmation> {
+        let deadline = Instant::now() + timeout;
+        let mut news = self.0.news.subscribe();
+        let counted = self.counted();
+        loop {
+            news.mark_unchanged();
+            let said = self.confirmations(&counted, epoch, sequence);
+            if said.iter().all(|one| one.confirmed) || Instant::now() >= deadline {
+                return said;
+            }
+            tokio::select! {
+                // The registry holds the sender.
+                _ = news.changed() => {}
+                () = sleep_until(deadline) => {}
+            }
+        }
+    }
+
+    /// Who counts now.
+    fn counted(&self) -> Vec<NodeId> {
+        let since = self.0.clock.now() - SEEN_WITHIN;
+        let records = self.lock();
+        let counts = |record: &&Record| record.connection.is_some() || record.node.seen_at >= since;
+        let counted = records.nodes.values().filter(counts);
+        counted.map(|record| record.node.id.clone()).collect()
+    }
+
+    fn confirmations(&self, counted: &[NodeId], epoch: u64, sequence: u64) -> Vec<Confirmation> {
+        let records = self.lock();
+        let said = |id: &NodeId| {
+            let said = records.nodes.get(id).map(|record| record.revoked);
+            let said = said.filter(|said| said.epoch == epoch);
+            let position = said.map_or(0, |said| said.sequence);
+            Confirmation {
+                node: id.clone(),
+                confirmed: position >= sequence,
+                position,
+            }
+        };
+        counted.iter().map(said).collect()
+    }
+
     fn judge(&self, revision: u64, only: Option<TenantUid>) -> (Outcome, Option<Duration>) {
         let head = self.0.states.borrow().as_ref().map(|state| state.cursor());
         let head = head.unwrap_or_default();
@@ -188,6 +257,7 @@ impl Registry {
         let number = records.connections;
         let connection = Some((number, superseded.clone()));
         let id = hello.id.clone();
+        let epoch = hello.epoch;
         let before = records.nodes.remove(&id);
         if let Some((_, older)) = before.as_ref().and_then(|r| r.connection.as_ref()) {
             older.cancel();
@@ -197,6 +267,10 @@ impl Registry {
             node,
             boot: hello.boot,
             connection,
+            revoked: Revoked {
+                epoch: hello.have.epoch,
+                sequence: hello.revocations,
+            },
             asked: None,
             unsaved: Saving::Due,
         };
@@ -207,6 +281,7 @@ impl Registry {
             registry: self.clone(),
             id,
             number,
+            epoch,
             superseded,
         }
     }
@@ -300,6 +375,7 @@ impl Record {
             node,
             boot: Bytes::new(),
             connection: None,
+            revoked: Revoked::default(),
             asked: None,
             unsaved: Saving::Done,
         }
@@ -314,6 +390,10 @@ pub(super) struct Greeting {
     pub(super) version: String,
     pub(super) boot: Bytes,
     pub(super) have: Cursor,
+    /// Up to where it holds revocations, in the epoch of `have`.
+    pub(super) revocations: u64,
+    /// The epoch of this conversation.
+    pub(super) epoch: u64,
 }
 
 impl Greeting {
@@ -349,6 +429,7 @@ pub(super) struct Connection {
     registry: Registry,
     id: NodeId,
     number: u64,
+    epoch: u64,
     superseded: CancellationToken,
 }
 
@@ -369,7 +450,12 @@ impl Connection {
         let applied = ack.applied.map(Cursor::from).unwrap_or_default();
         let rejects = Reject::list(&ack.rejects);
         let now = self.registry.0.clock.now();
+        let revoked = Revoked {
+            epoch: self.epoch,
+            sequence: ack.revocations,
+        };
         let rejects_changed = self.update(|record| {
+            record.revoked = revoked;
             let changed = record.node.rejects != rejects;
             record.node.seen_at = now;
             record.node.applied = applied;

@@ -10,6 +10,7 @@ use proto::{
 };
 
 use super::state::{Cursor, State};
+use crate::revocation::Log;
 
 /// How a node gets to the present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,6 +233,39 @@ impl Session {
     }
 }
 
+/// The lane for revocations. It waits for no acknowledgement and goes ahead of everything else.
+#[derive(Debug)]
+pub struct Lane {
+    epoch: u64,
+    sent: u64,
+}
+
+impl Lane {
+    /// A lane towards a node that holds everything up to `held`, if that is of this epoch.
+    pub fn new(have: Cursor, held: u64, epoch: u64) -> Self {
+        let sent = if have.epoch == epoch { held } else { 0 };
+        Self { epoch, sent }
+    }
+
+    /// The next frame towards `log`.
+    pub fn next(&mut self, log: &Log) -> Next {
+        if log.epoch != self.epoch {
+            return Next::Restart(Why::OtherEpoch);
+        }
+        if log.head <= self.sent {
+            return Next::Wait;
+        }
+        let batch = log.batch(self.sent, MAX_REVOCATIONS);
+        self.sent = batch.head;
+        Next::Frame(Frame::Revocations(batch))
+    }
+
+    /// The node was sent everything up to here, or had it.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+}
+
 /// The first frame of a stream.
 pub fn welcome(plan: Plan, head: Cursor) -> Frame {
     let plan = match plan {
@@ -249,12 +283,12 @@ pub fn welcome(plan: Plan, head: Cursor) -> Frame {
     })
 }
 
-/// Where the controller stands.
-pub fn heartbeat(state: &State) -> Frame {
+/// Where the controller stands. Who does not know what is revoked names a head that nobody reaches.
+pub fn heartbeat(state: &State, revocations: Option<u64>) -> Frame {
     Frame::Heartbeat(v1::Heartbeat {
         head: Some(state.cursor().into()),
         digest: Some(state.digest()),
-        revocation_head: 0,
+        revocation_head: revocations.unwrap_or(u64::MAX),
     })
 }
 
@@ -308,6 +342,9 @@ impl Snapshot {
 
 /// How many frames may be out without an ack.
 pub const MAX_UNACKED: usize = 8;
+
+/// How many revocations go in one frame: at most half a mebibyte.
+const MAX_REVOCATIONS: usize = 5_000;
 
 /// How often heartbeats come.
 pub const HEARTBEAT_SECS: i64 = 1;

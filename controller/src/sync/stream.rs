@@ -2,17 +2,28 @@
 //! reader never waits for the node to take anything, so a slow node cannot block its own acks. All
 //! decisions are `session`'s.
 
-use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_lc_rs::rand::SecureRandom as _;
-use futures_util::{Stream, future::Either, pin_mut};
+use futures_util::{
+    Stream,
+    stream::{PollNext, select_with_strategy},
+};
 use proto::sync::v1::{
     self, SyncRequest, SyncResponse, config_sync_service_server::ConfigSyncService,
     sync_request::Kind as Said, sync_response::Kind as Frame,
 };
 use runtime::shutdown::Tasks;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,10 +33,10 @@ use tonic::{Request, Response, Status, Streaming};
 use self::end::End;
 use super::{
     nodes::{Connection, Greeting, Registry},
-    session::{self, HEARTBEAT_SECS, Heard, Next, Plan, Session, Why},
+    session::{self, HEARTBEAT_SECS, Heard, Lane, Next, Plan, Session, Why},
     state::{Cursor, State, States},
 };
-use crate::grpc::NodeIdentity;
+use crate::{grpc::NodeIdentity, revocation::Logs};
 
 /// Why a stream ends.
 mod end;
@@ -34,16 +45,24 @@ mod end;
 #[derive(Clone)]
 pub struct SyncService {
     states: States,
+    logs: Logs,
     nodes: Registry,
     tasks: Tasks,
     soft: CancellationToken,
 }
 
 impl SyncService {
-    /// A service that brings nodes to the newest of `states` until `soft` is cancelled.
-    pub fn new(states: States, nodes: Registry, tasks: Tasks, soft: CancellationToken) -> Self {
+    /// A service that brings nodes to the newest of `states` and `logs` until `soft` is cancelled.
+    pub fn new(
+        states: States,
+        logs: Logs,
+        nodes: Registry,
+        tasks: Tasks,
+        soft: CancellationToken,
+    ) -> Self {
         Self {
             states,
+            logs,
             nodes,
             tasks,
             soft,
@@ -54,9 +73,8 @@ impl SyncService {
         self,
         identity: NodeIdentity,
         mut inbound: Streaming<SyncRequest>,
-        outbound: mpsc::Sender<Result<SyncResponse, Status>>,
+        out: Outbound,
     ) {
-        let out = Outbound(outbound);
         let result = self.run(&identity, &mut inbound, &out).await;
         let end = match result {
             Ok(never) => match never {},
@@ -66,7 +84,7 @@ impl SyncService {
         end.log(node);
         if let Some(status) = end.status() {
             // A node that takes nothing is not told why.
-            let _ = timeout(LAST_WORDS, out.0.send(Err(status))).await;
+            let _ = timeout(LAST_WORDS, out.frames.send(Err(status))).await;
         }
     }
 
@@ -87,22 +105,36 @@ impl SyncService {
             return Err(End::OtherNode);
         }
         let state = self.states.borrow().clone().ok_or(End::NotReady)?;
+        let epoch = state.cursor().epoch;
+        let log = self.logs.newest().filter(|log| log.epoch == epoch);
+        log.ok_or(End::NotReady)?;
         let have = hello.have.map(Cursor::from).unwrap_or_default();
         let asked = self.nodes.asked(&identity.id);
         let plan = session::plan(have, hello.digest.as_ref(), asked, &state)?;
-        let connection = self.nodes.connect(greeting(identity, &hello, have), plan);
+        let connection = self
+            .nodes
+            .connect(greeting(identity, &hello, have, epoch), plan);
         note_opening(identity, plan, &state);
-        out.send(session::welcome(plan, state.cursor())).await?;
+        out.urge(session::welcome(plan, state.cursor())).await?;
+        let lane = Lane::new(have, hello.revocations, epoch);
         let talk = Talk {
             heard: &watch::Sender::new(Progress::new()),
             connection: &connection,
+            logs: &self.logs,
+            revoked: &AtomicU64::new(lane.sent()),
         };
         let session = Session::new(plan, have, &state, snapshot_id());
-        let reading = talk.read(inbound);
-        let writing = talk.write(out, session, self.states.clone(), &self.soft);
-        pin_mut!(reading, writing);
-        match futures_util::future::select(reading, writing).await {
-            Either::Left((end, _)) | Either::Right((end, _)) => Err(end),
+        let (caught_up, revoked) = oneshot::channel();
+        let writing = async {
+            // An error means that the lane has ended, which ends everything.
+            let _ = revoked.await;
+            talk.write(out, session, self.states.clone(), &self.soft)
+                .await
+        };
+        tokio::select! {
+            end = talk.read(inbound) => Err(end),
+            end = talk.revoke(out, lane, caught_up) => end,
+            end = writing => Err(end),
         }
     }
 }
@@ -120,12 +152,14 @@ impl ConfigSyncService for SyncService {
             .get::<NodeIdentity>()
             .cloned()
             .ok_or_else(|| Status::permission_denied("the config stream is for nodes"))?;
-        let (outbound, responses) = mpsc::channel(FRAMES_IN_HAND);
-        let conversation = self
-            .clone()
-            .converse(identity, request.into_inner(), outbound);
+        let (urgent, first) = mpsc::channel(FRAMES_IN_HAND);
+        let (frames, later) = mpsc::channel(FRAMES_IN_HAND);
+        let out = Outbound { urgent, frames };
+        let conversation = self.clone().converse(identity, request.into_inner(), out);
         self.tasks.spawn("config stream", conversation);
-        Ok(Response::new(Box::pin(ReceiverStream::new(responses))))
+        let (first, later) = (ReceiverStream::new(first), ReceiverStream::new(later));
+        let responses = select_with_strategy(first, later, |(): &mut ()| PollNext::Left);
+        Ok(Response::new(Box::pin(responses)))
     }
 }
 
@@ -133,6 +167,9 @@ impl ConfigSyncService for SyncService {
 struct Talk<'a> {
     heard: &'a watch::Sender<Progress>,
     connection: &'a Connection,
+    logs: &'a Logs,
+    /// Revocations up to here were sent.
+    revoked: &'a AtomicU64,
 }
 
 /// What the reader tells the writer. Acks are cumulative, so the newest is enough.
@@ -177,6 +214,34 @@ impl Talk<'_> {
         }
     }
 
+    /// Sends what is revoked, beside all that the writer may be waiting for. Tells once when the node
+    /// has been sent everything there was at the beginning.
+    async fn revoke(
+        &self,
+        out: &Outbound,
+        mut lane: Lane,
+        caught_up: oneshot::Sender<()>,
+    ) -> Result<Infallible, End> {
+        let mut logs = self.logs.clone();
+        let mut caught_up = Some(caught_up);
+        loop {
+            let log = logs.take().ok_or(End::NotReady)?;
+            loop {
+                match lane.next(&log) {
+                    Next::Frame(frame) => out.urge(frame).await?,
+                    Next::Restart(why) => return Err(End::Restart(why)),
+                    Next::Wait => break,
+                }
+            }
+            self.revoked.store(lane.sent(), Ordering::Release);
+            if let Some(caught_up) = caught_up.take() {
+                // The writer is in the same task.
+                let _ = caught_up.send(());
+            }
+            logs.changed().await.map_err(|_| End::Stopping)?;
+        }
+    }
+
     async fn write(
         &self,
         out: &Outbound,
@@ -216,7 +281,9 @@ impl Talk<'_> {
                     if heard.borrow().at.elapsed() > SILENT_AT_MOST {
                         return Err(End::Silent);
                     }
-                    out.send(session::heartbeat(&state)).await?;
+                    let revoked = self.revoked.load(Ordering::Acquire);
+                    let revoked = self.logs.vouched().then_some(revoked);
+                    out.send(session::heartbeat(&state, revoked)).await?;
                 }
                 // Sent below, outside of this: cancelling a send loses the frame.
                 () = std::future::ready(()), if next != Next::Wait => {}
@@ -262,26 +329,41 @@ impl Talk<'_> {
 }
 
 /// The node's side of the stream. A full queue waits for the node, and not for long.
-struct Outbound(mpsc::Sender<Result<SyncResponse, Status>>);
+struct Outbound {
+    /// What is in here goes first.
+    urgent: mpsc::Sender<Result<SyncResponse, Status>>,
+    frames: mpsc::Sender<Result<SyncResponse, Status>>,
+}
 
 impl Outbound {
     async fn send(&self, frame: Frame) -> Result<(), End> {
-        let response = SyncResponse { kind: Some(frame) };
-        match timeout(SILENT_AT_MOST, self.0.send(Ok(response))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::Silent),
-        }
+        put(&self.frames, frame).await
+    }
+
+    /// Sends it ahead of what waits.
+    async fn urge(&self, frame: Frame) -> Result<(), End> {
+        put(&self.urgent, frame).await
     }
 }
 
-fn greeting(identity: &NodeIdentity, hello: &v1::Hello, have: Cursor) -> Greeting {
+async fn put(queue: &mpsc::Sender<Result<SyncResponse, Status>>, frame: Frame) -> Result<(), End> {
+    let response = SyncResponse { kind: Some(frame) };
+    match timeout(SILENT_AT_MOST, queue.send(Ok(response))).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::Silent),
+    }
+}
+
+fn greeting(identity: &NodeIdentity, hello: &v1::Hello, have: Cursor, epoch: u64) -> Greeting {
     Greeting {
         id: identity.id.clone(),
         pool: identity.pool.clone(),
         version: hello.version.clone(),
         boot: hello.boot_id.clone(),
         have,
+        revocations: hello.revocations,
+        epoch,
     }
 }
 

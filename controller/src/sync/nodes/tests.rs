@@ -170,6 +170,40 @@ fn known(name: &str, applied: u64) -> Node {
     }
 }
 
+/// Issue 4, must-hold 6: whoever revokes learns which nodes know.
+#[tokio::test]
+async fn a_revocation_is_confirmed_by_the_acks_of_every_node_that_counts() {
+    let (registry, _hand) = registry(Vec::new());
+    let one = registry.connect(hello("a", 1, 0), Plan::Snapshot(Why::Empty));
+    let two = registry.connect(hello("b", 1, 0), Plan::Snapshot(Why::Empty));
+    let said = |revocations| v1::Ack {
+        revocations,
+        ..ack(0)
+    };
+    one.acked(&said(7));
+    two.acked(&said(6));
+    let waited = registry.wait_revoked(1, 7, SHORT).await;
+    let shown = |said: &[Confirmation]| -> Vec<_> {
+        let shown = said
+            .iter()
+            .map(|one| (one.node.to_string(), one.confirmed, one.position));
+        shown.collect()
+    };
+    let pending = [("a".to_owned(), true, 7), ("b".to_owned(), false, 6)];
+    assert_eq!(shown(&waited), pending);
+
+    let waiting = registry.wait_revoked(1, 7, Duration::from_mins(1));
+    let acking = async { two.acked(&said(8)) };
+    let (waited, ()) = tokio::join!(waiting, acking);
+    assert!(waited.iter().all(|one| one.confirmed), "{waited:?}");
+    // Numbers of another epoch say nothing.
+    let waited = registry.wait_revoked(2, 7, Duration::ZERO).await;
+    assert!(
+        waited.iter().all(|one| !one.confirmed && one.position == 0),
+        "{waited:?}"
+    );
+}
+
 fn hello(name: &str, boot: u8, have: u64) -> Greeting {
     Greeting {
         id: id(name),
@@ -180,6 +214,8 @@ fn hello(name: &str, boot: u8, have: u64) -> Greeting {
             epoch: u64::from(have > 0),
             revision: have,
         },
+        revocations: 0,
+        epoch: 1,
     }
 }
 

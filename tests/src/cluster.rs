@@ -17,6 +17,7 @@ use crate::{
     postgres::{Database, Durability, Postgres},
     redis::Redis,
     scratch::{Scratch, write_private},
+    wire::Wire,
 };
 
 /// What a cluster shall be.
@@ -24,6 +25,7 @@ use crate::{
 pub struct Builder {
     gateways: Vec<Vec<SocketAddr>>,
     grpc: Option<SocketAddr>,
+    wired: bool,
     networks: Networks,
     log: String,
     controller_env: Vec<(String, String)>,
@@ -46,6 +48,8 @@ pub struct Cluster {
     pub gateways: Vec<Gateway>,
     /// The controller.
     pub controller: Controller,
+    /// Between gateways and the controller's gRPC door, where the test wanted one.
+    pub wire: Option<Wire>,
     /// Redis.
     pub redis: Redis,
     /// The database.
@@ -64,6 +68,7 @@ impl Cluster {
         Builder {
             gateways: vec![vec![ANY], vec![ANY]],
             grpc: None,
+            wired: false,
             networks: Networks::Loopback,
             log: "info".to_owned(),
             controller_env: Vec::new(),
@@ -148,6 +153,12 @@ impl Builder {
         self
     }
 
+    /// Gateways reach the controller's streams over a wire that can be cut.
+    pub fn wired(mut self) -> Self {
+        self.wired = true;
+        self
+    }
+
     /// Which addresses upstreams may have.
     pub fn networks(mut self, networks: Networks) -> Self {
         self.networks = networks;
@@ -202,11 +213,22 @@ impl Builder {
         write_private(&token_file, &bootstrap_token)?;
         write_private(&secrets.join("kek"), random_key()?)?;
 
-        let controller = self.controller(&pki, &run, &secrets, &database)?;
+        let controller = self.controller(&pki, &run, &secrets, &database, &redis)?;
         let controller = Controller::start(controller).await.context("controller")?;
+        let wire = if self.wired {
+            Some(Wire::to(controller.ports().grpc).await?)
+        } else {
+            None
+        };
+        let endpoint = match &wire {
+            Some(wire) => format!("https://{}", wire.address()),
+            None => controller.endpoint(),
+        };
         let mut gateways = Vec::new();
         for (index, addresses) in self.gateways.iter().enumerate() {
-            let settings = self.gateway(&pki, &run, index, addresses, &controller, &redis)?;
+            let mut settings = self.gateway(&pki, &run, index, addresses, &controller, &redis)?;
+            let controllers = ("ALDGATE_CONTROLLERS".to_owned(), endpoint.clone());
+            settings.env.insert(0, controllers);
             gateways.push(Gateway::start(settings).await.context("gateway")?);
         }
         for gateway in &mut gateways {
@@ -221,6 +243,7 @@ impl Builder {
         Ok(Cluster {
             gateways,
             controller,
+            wire,
             redis,
             database,
             pki,
@@ -237,12 +260,14 @@ impl Builder {
         run: &std::path::Path,
         secrets: &std::path::Path,
         database: &Database,
+        redis: &Redis,
     ) -> Result<controller::Settings> {
         let file = |name: &str| secrets.join(name).display().to_string();
         let mut env = vec![
             ("ALDGATE_DATABASE_URL", database.app_url()),
             ("ALDGATE_DATABASE_FEED_URL", database.feed_url()),
             ("ALDGATE_DATABASE_OWNER_URL", database.owner_url()),
+            ("ALDGATE_REDIS_URL", redis.url()),
             ("ALDGATE_KEK_FILE", file("kek")),
             ("ALDGATE_BOOTSTRAP_TOKEN_FILE", file("bootstrap.token")),
             ("ALDGATE_PUBLIC_SCHEME", "http".to_owned()),
@@ -269,7 +294,6 @@ impl Builder {
     ) -> Result<gateway::Settings> {
         let name = format!("gateway-{}", index + 1);
         let mut env = vec![
-            ("ALDGATE_CONTROLLERS", controller.endpoint()),
             ("ALDGATE_CONTROLLER_AUTH", controller.auth_endpoint()),
             ("ALDGATE_REDIS_URL", redis.url()),
             ("ALDGATE_LOG", self.log.clone()),

@@ -50,6 +50,9 @@ pub mod dev;
 /// `.dev/state.json`: what scripts need to find a running stack.
 pub mod state;
 
+/// A wire between two processes that a test can cut.
+pub mod wire;
+
 /// An upstream whose every answer the test decides.
 pub mod upstream;
 

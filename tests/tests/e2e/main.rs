@@ -23,6 +23,7 @@ mod people;
 mod quarantine;
 mod quickstart;
 mod raw_grpc;
+mod revocation;
 mod roles;
 mod schema;
 mod ssrf;

@@ -31,7 +31,12 @@ async fn every_table_forces_row_level_security_and_has_a_policy() -> Result<()> 
 #[tokio::test(flavor = "multi_thread")]
 async fn tenant_tables_start_every_key_with_the_tenant() -> Result<()> {
     // Unique across the installation on purpose: a public name can belong to one tenant only.
-    const GLOBAL: [&str; 2] = ["tenants_slug_key", "tenant_origins_origin_key"];
+    const GLOBAL: [&str; 3] = [
+        "tenants_slug_key",
+        "tenant_origins_origin_key",
+        // Revocations are numbered over all tenants.
+        "revocations_sequence_key",
+    ];
     let cluster = Cluster::builder().gateways(0).start().await?;
     let mut owner = cluster.database.connect().await?;
     let keys: Vec<(String, String, String)> = sqlx::query_as(

@@ -1,0 +1,326 @@
+//! Issue 4, must-hold 6: what is revoked is refused on every node within a second, while either feed
+//! lives; a node that can confirm neither refuses everything that can be revoked, after its grace.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use proto::{
+    access::v1::OauthSettings,
+    admin::v1::{
+        CreateKeyRequest, Key, KeyLifespan, RevokeRequest, RevokeResponse, SetOauthSettingsRequest,
+        TenantOauthSettings, TokenInput, revoke_request::Target,
+    },
+};
+use serde_json::json;
+use tests::{cluster::Cluster, gateway::Gateway, http::Response, wire::Wire};
+
+use crate::{
+    calls::{Acme, tool_call},
+    doors::Doors,
+};
+
+/// With everything in order: both nodes confirm it before the call returns, and have it in force.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_credential_is_refused_once_the_nodes_confirm_it() -> Result<()> {
+    let trial = Trial::start().await?;
+    for kind in KINDS {
+        let victim = trial.credential(kind).await?;
+        let bystander = trial.credential(kind).await?;
+        let told = trial.revoke(&victim, Some(PATIENCE)).await?;
+        ensure!(told.in_redis, "{told:?}");
+        ensure!(told.nodes.len() == 2, "{told:?}");
+        ensure!(told.nodes.iter().all(|node| node.confirmed), "{told:?}");
+        for gateway in trial.gateways() {
+            let answer = trial.call(gateway, &victim).await?;
+            ensure!(answer.status == 401, "{}", answer.text());
+        }
+        trial.works(&bystander).await?;
+        let again = trial.revoke(&victim, None).await?;
+        ensure!(again.revocation > told.revocation, "{again:?}");
+    }
+    Ok(())
+}
+
+/// The stream is cut: Redis carries it, and no node says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_stream_cut_redis_carries_it() -> Result<()> {
+    let trial = Trial::start().await?;
+    let victims = trial.credentials().await?;
+    trial.wire()?.cut();
+    for victim in &victims {
+        let told = trial.revoke(victim, None).await?;
+        ensure!(told.in_redis, "{told:?}");
+        ensure!(!told.nodes.iter().any(|node| node.confirmed), "{told:?}");
+        trial.refused_soon(victim).await?;
+    }
+    Ok(())
+}
+
+/// Redis is dead: the stream carries it, and the answer says that Redis does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_redis_dead_the_stream_carries_it() -> Result<()> {
+    let mut trial = Trial::start().await?;
+    let victims = trial.credentials().await?;
+    trial.doors.acme.cluster.redis.kill();
+    for victim in &victims {
+        let told = trial.revoke(victim, Some(PATIENCE)).await?;
+        ensure!(!told.in_redis, "{told:?}");
+        ensure!(told.nodes.iter().all(|node| node.confirmed), "{told:?}");
+        trial.refused_soon(victim).await?;
+    }
+    Ok(())
+}
+
+/// F-21: a Redis that comes back with less than it had brings nothing back to life, and carries what
+/// is revoked from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_restarted_from_an_older_dump_brings_nothing_back() -> Result<()> {
+    let mut trial = Trial::start().await?;
+    let (before, lost) = (
+        trial.credential("session").await?,
+        trial.credential("session").await?,
+    );
+    let later = trial.credentials().await?;
+    trial.revoke(&before, Some(PATIENCE)).await?;
+    let redis = &trial.doors.acme.cluster.redis;
+    let saved = redis.ask("SAVE").await?;
+    ensure!(saved.starts_with("+OK"), "{saved}");
+    ensure!(trial.revoke(&lost, Some(PATIENCE)).await?.in_redis);
+    trial.doors.acme.cluster.redis.restart().await?;
+    for victim in [&before, &lost] {
+        for gateway in trial.gateways() {
+            ensure!(trial.call(gateway, victim).await?.status == 401);
+        }
+    }
+    // Both feeds are whole again before one of them goes.
+    trial.revoke(&later[0], Some(PATIENCE)).await?;
+    trial.followed().await?;
+    trial.wire()?.cut();
+    ensure!(trial.revoke(&later[1], None).await?.in_redis);
+    for victim in &later {
+        trial.refused_soon(victim).await?;
+    }
+    Ok(())
+}
+
+/// Redis alone: the controller is gone as soon as it has said that Redis carries it.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_controllers_dead_what_reached_redis_is_in_force() -> Result<()> {
+    let mut trial = Trial::start().await?;
+    let victim = trial.credential("session").await?;
+    let bystander = trial.credential("key").await?;
+    trial.wire()?.cut();
+    ensure!(trial.revoke(&victim, None).await?.in_redis);
+    trial.doors.acme.cluster.controller.kill();
+    trial.refused_soon(&victim).await?;
+    trial.works(&bystander).await
+}
+
+/// A node that can confirm neither feed answers 503 after its grace, never 200; and serves again when
+/// one is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_can_confirm_neither_feed_serves_for_its_grace_and_no_longer() -> Result<()> {
+    let mut trial = Trial::start().await?;
+    trial.set_grace(GRACE).await?;
+    let holder = trial.credential("key").await?;
+    let start = Instant::now();
+    trial.wire()?.cut();
+    trial.doors.acme.cluster.redis.kill();
+    trial.works(&holder).await?;
+    // The lease of the last confirmation, then the grace.
+    let end = start + LEASE + GRACE + Duration::from_secs(2);
+    for gateway in trial.gateways() {
+        let unconfirmed = async || {
+            let answer = trial.call(gateway, &holder).await?;
+            ensure!(
+                answer.status == 200 || answer.status == 503,
+                "{}",
+                answer.text()
+            );
+            Ok((answer.status == 503).then_some(answer))
+        };
+        let answer = until(end, unconfirmed).await?;
+        ensure!(!answer.header("retry-after").is_empty());
+        ensure!(start.elapsed() > GRACE, "it gave up too early");
+        let again = trial.call(gateway, &holder).await?;
+        ensure!(again.status == 503, "never 200: {}", again.text());
+    }
+    trial.wire()?.mend();
+    for gateway in trial.gateways() {
+        let served = async || Ok((trial.call(gateway, &holder).await?.status == 200).then_some(()));
+        until(Instant::now() + Duration::from_secs(20), served).await?;
+    }
+    Ok(())
+}
+
+/// Two nodes behind a wire, and credentials of all kinds to lose.
+struct Trial {
+    doors: Doors,
+}
+
+/// Something that can be revoked.
+#[derive(Debug, Clone)]
+struct Credential {
+    text: String,
+    target: Target,
+}
+
+impl Trial {
+    async fn start() -> Result<Self> {
+        let cluster = Cluster::builder().wired().start().await?;
+        let acme = Acme::on(cluster, "s3cret").await?;
+        let trial = Self {
+            doors: Doors::open(acme).await?,
+        };
+        trial.followed().await?;
+        Ok(trial)
+    }
+
+    fn gateways(&self) -> &[Gateway] {
+        &self.doors.acme.cluster.gateways
+    }
+
+    fn wire(&self) -> Result<&Wire> {
+        self.doors.acme.cluster.wire.as_ref().context("a wire")
+    }
+
+    /// One of each kind.
+    async fn credentials(&self) -> Result<Vec<Credential>> {
+        let mut all = Vec::new();
+        for kind in KINDS {
+            all.push(self.credential(kind).await?);
+        }
+        Ok(all)
+    }
+
+    /// A new credential of a kind, which works.
+    async fn credential(&self, kind: &str) -> Result<Credential> {
+        let credential = match kind {
+            "key" => self.key().await?,
+            _ => self.session().await?,
+        };
+        self.works(&credential).await?;
+        Ok(credential)
+    }
+
+    async fn key(&self) -> Result<Credential> {
+        let key_id = format!("k{}", uuid::Uuid::new_v4().simple());
+        let request = CreateKeyRequest {
+            parent: ACME.into(),
+            key_id: key_id[..20].to_owned(),
+            key: Some(Key {
+                all_servers: true,
+                ..Default::default()
+            }),
+            lifespan: KeyLifespan::SevenDays.into(),
+        };
+        let mut keys = self.doors.admin.keys.clone();
+        let made = keys.create_key(request).await?.into_inner();
+        self.doors.live(made.revision).await?;
+        Ok(Credential {
+            text: made.secret,
+            target: Target::Key(made.key.context("a key")?.name),
+        })
+    }
+
+    async fn session(&self) -> Result<Credential> {
+        let gateway = &self.gateways()[0];
+        let wish = json!({"user": "sam", "roles": ["dev"]});
+        let text = self.doors.session(gateway, &wish).await?;
+        Ok(Credential {
+            target: Target::Token(TokenInput {
+                value: text.clone(),
+            }),
+            text,
+        })
+    }
+
+    async fn call(&self, gateway: &Gateway, credential: &Credential) -> Result<Response> {
+        let request = tool_call(Acme::PATH, "echo", &json!({"text": "x"}));
+        let request = request.host(Acme::HOST).bearer(&credential.text);
+        request.send(gateway.address()).await
+    }
+
+    /// The credential is served on both nodes.
+    async fn works(&self, credential: &Credential) -> Result<()> {
+        for gateway in self.gateways() {
+            let answer = self.call(gateway, credential).await?;
+            ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
+        }
+        Ok(())
+    }
+
+    async fn revoke(
+        &self,
+        credential: &Credential,
+        wait: Option<Duration>,
+    ) -> Result<RevokeResponse> {
+        let request = RevokeRequest {
+            parent: ACME.into(),
+            target: Some(credential.target.clone()),
+            wait: wait.map(prost_types::Duration::try_from).transpose()?,
+        };
+        let mut revocations = self.doors.admin.revocations.clone();
+        Ok(revocations.revoke(request).await?.into_inner())
+    }
+
+    /// Refused on both nodes within a second.
+    async fn refused_soon(&self, credential: &Credential) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(1);
+        for gateway in self.gateways() {
+            let refused = async || {
+                let answer = self.call(gateway, credential).await?;
+                Ok((answer.status == 401).then_some(()))
+            };
+            until(end, refused).await?;
+        }
+        Ok(())
+    }
+
+    /// Both nodes follow both feeds.
+    async fn followed(&self) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(30);
+        for gateway in self.gateways() {
+            let fresh = async || {
+                let metrics = gateway.metrics().await?;
+                let fresh = |feed| metrics.contains(&format!("_feed_fresh{{feed=\"{feed}\"}} 1"));
+                Ok((fresh("redis") && fresh("stream")).then_some(()))
+            };
+            until(end, fresh).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_grace(&self, grace: Duration) -> Result<()> {
+        let request = SetOauthSettingsRequest {
+            oauth_settings: Some(TenantOauthSettings {
+                name: "tenants/acme/oauthSettings".into(),
+                settings: Some(OauthSettings {
+                    revocation_grace: Some(grace.try_into()?),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+        };
+        let mut oauth = self.doors.admin.oauth.clone();
+        let answer = oauth.set_oauth_settings(request).await?.into_inner();
+        self.doors.live(answer.revision).await
+    }
+}
+
+/// Asks until there is an answer.
+async fn until<T>(end: Instant, ask: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
+    loop {
+        if let Some(answer) = ask().await? {
+            return Ok(answer);
+        }
+        ensure!(Instant::now() < end, "it does not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+const KINDS: [&str; 2] = ["key", "session"];
+const ACME: &str = "tenants/acme";
+const PATIENCE: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);

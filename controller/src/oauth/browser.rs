@@ -78,19 +78,9 @@ pub(crate) async fn signed_in(
     Ok(Some(session.into()))
 }
 
-/// Whether a form was filled in on a page that we gave this browser for this transaction. What browsers
-/// say of where a form comes from must not speak against it; `null` says nothing.
+/// Whether a form was filled in on a page that we gave this browser, about this. What browsers say of
+/// where a form comes from must not speak against it; `null` says nothing.
 pub(crate) fn csrf_holds(
-    issuer: &Issuer,
-    headers: &HeaderMap,
-    transaction: Uuid,
-    presented: Option<&str>,
-) -> bool {
-    csrf_of_holds(issuer, headers, &of_transaction(transaction), presented)
-}
-
-/// The same for what has no transaction, or for one thing within it.
-pub(crate) fn csrf_of_holds(
     issuer: &Issuer,
     headers: &HeaderMap,
     about: &str,

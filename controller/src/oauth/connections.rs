@@ -177,19 +177,16 @@ async fn signed_out(guest: &Guest, request: Request) -> Result<Response, Setback
         tx.end_browser_session(&session.sha256()).await?;
     }
     tx.commit_unrecorded().await?;
-    let mut response = match transaction {
-        Some(transaction) => {
-            let login = format!("/login?t={}", transaction.id);
-            see_other(&guest.issuer.url(&login))
-        }
-        None => {
-            let done = Done {
-                look: guest.look.clone(),
-                title: "Signed out".to_owned(),
-                text: "What you connected stays connected.".to_owned(),
-            };
-            done.response()
-        }
+    let mut response = if let Some(transaction) = transaction {
+        let login = format!("/login?t={}", transaction.id);
+        see_other(&guest.issuer.url(&login))
+    } else {
+        let done = Done {
+            look: guest.look.clone(),
+            title: "Signed out".to_owned(),
+            text: "What you connected stays connected.".to_owned(),
+        };
+        done.response()
     };
     // A form of another site comes without the cookie and does not take it away.
     if session.is_some() {

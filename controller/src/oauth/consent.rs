@@ -48,7 +48,7 @@ async fn shown(guest: &Guest, query: &str) -> Result<Response, Setback> {
     let client = client(guest, &params).await?;
     let mut tx = guest.enter("oauth.authorize").await?;
     let (transaction, user) = match found(guest, &mut tx, &params).await? {
-        Found::Ready(transaction, user) => (transaction, user),
+        Found::Ready(found) => *found,
         Found::Login(response) => return Ok(response),
     };
     let asked = asked(&transaction)?;
@@ -93,7 +93,7 @@ async fn submitted(guest: &Guest, request: Request) -> Result<Response, Setback>
     let client = client(guest, &form).await?;
     let mut tx = guest.enter("oauth.authorize").await?;
     let (transaction, user) = match found(guest, &mut tx, &form).await? {
-        Found::Ready(transaction, user) => (transaction, user),
+        Found::Ready(found) => *found,
         Found::Login(response) => return Ok(response),
     };
     guest.check_form(&about(&transaction, &user), &form)?;
@@ -139,7 +139,7 @@ async fn client(guest: &Guest, params: &Params) -> Result<Client, Setback> {
 /// Who can be asked.
 enum Found {
     /// Somebody is signed in.
-    Ready(Transaction, SignedIn),
+    Ready(Box<(Transaction, SignedIn)>),
     /// Somebody has to sign in first: the way there.
     Login(Response),
 }
@@ -147,7 +147,9 @@ enum Found {
 async fn found(guest: &Guest, tx: &mut Tx<OneTenant>, params: &Params) -> Result<Found, Setback> {
     let transaction = login::of_form(guest, tx, params).await?;
     match guest.signed_in(tx).await? {
-        Some(user) if !transaction.needs_login(&user) => Ok(Found::Ready(transaction, user)),
+        Some(user) if !transaction.needs_login(&user) => {
+            Ok(Found::Ready(Box::new((transaction, user))))
+        }
         Some(_) | None => {
             let login = format!("/login?t={}", transaction.id);
             Ok(Found::Login(see_other(&guest.issuer.url(&login))))

@@ -73,23 +73,21 @@ async fn submitted(guest: &Guest, request: Request) -> Result<Response, Setback>
     };
     let (desk, issuer, rules) = (&guest.desk, &guest.issuer, &guest.rules);
     let client = client::find(desk, &guest.visit, issuer, rules, &pending.client_id).await?;
-    match decision {
-        Some(decision) => decide(guest, &user, &code, &pending, decision).await,
-        None => {
-            let bound = guest.bound();
-            let page = DeviceConfirm {
-                look: guest.look.clone(),
-                csrf: bound.secret.csrf(&about(&user)),
-                user: user.shown(),
-                code,
-                client: ClientShown::of(&client),
-                peer: pending.peer,
-                reach: Reach::of(issuer, &pending.resources),
-                permissions: Permission::of(rules, &pending.scopes),
-            };
-            Ok(bound.give(page.response()))
-        }
+    if let Some(decision) = decision {
+        return decide(guest, &user, &code, &pending, decision).await;
     }
+    let bound = guest.bound();
+    let page = DeviceConfirm {
+        look: guest.look.clone(),
+        csrf: bound.secret.csrf(&about(&user)),
+        user: user.shown(),
+        code,
+        client: ClientShown::of(&client),
+        peer: pending.peer,
+        reach: Reach::of(issuer, &pending.resources),
+        permissions: Permission::of(rules, &pending.scopes),
+    };
+    Ok(bound.give(page.response()))
 }
 
 /// What somebody says of a device.

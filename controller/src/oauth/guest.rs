@@ -94,21 +94,19 @@ impl Guest {
     /// Whether the form is one that we gave to this browser, about this.
     pub(crate) fn check_form(&self, about: &str, form: &Params) -> Result<(), Setback> {
         let presented = form.get("csrf");
-        browser::csrf_of_holds(&self.issuer, &self.headers, about, presented)
+        browser::csrf_holds(&self.issuer, &self.headers, about, presented)
             .then_some(())
             .ok_or(Setback::Form)
     }
 
     /// The secret that forms are bound to; the browser may have to be given it, see [`Bound::give`].
     pub(crate) fn bound(&self) -> Bound {
-        match Secret::of(&self.issuer, &self.headers, BROWSER) {
-            Some(secret) => Bound { secret, new: None },
-            None => {
-                let secret = Secret::generate();
-                let new = Some(secret.cookie(&self.issuer, BROWSER));
-                Bound { secret, new }
-            }
+        if let Some(secret) = Secret::of(&self.issuer, &self.headers, BROWSER) {
+            return Bound { secret, new: None };
         }
+        let secret = Secret::generate();
+        let new = Some(secret.cookie(&self.issuer, BROWSER));
+        Bound { secret, new }
     }
 
     /// Whether it sent any of our cookies.

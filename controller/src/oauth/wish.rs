@@ -37,9 +37,10 @@ impl Wish {
             .split_ascii_whitespace()
             .any(|scope| scope == scope::ADMIN);
         if resources.is_empty() {
-            resources.push(match names_admin && client.is_ours() {
-                true => resource::ADMIN.to_owned(),
-                false => resource::all(issuer),
+            resources.push(if names_admin && client.is_ours() {
+                resource::ADMIN.to_owned()
+            } else {
+                resource::all(issuer)
             });
         }
         if resources.iter().any(|one| one == resource::ADMIN) {

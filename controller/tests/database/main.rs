@@ -49,6 +49,21 @@ mod client;
 /// Clients that register themselves, or bring a document.
 mod client_intake;
 
+/// A tenant with users and clients.
+mod people;
+
+/// What an app's request must be to lead to anything.
+mod authorize;
+
+/// Signing in.
+mod login;
+
+/// Agreeing, and what is remembered of it.
+mod consent;
+
+/// Connections and devices.
+mod connections;
+
 /// Policies and what they mean.
 mod policy;
 

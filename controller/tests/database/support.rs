@@ -23,6 +23,9 @@ use self::{
 /// A browser that signs in.
 pub(crate) mod browser;
 
+/// Somebody who goes from page to page.
+pub(crate) mod visitor;
+
 /// A gateway at the auth door.
 pub(crate) mod gateway;
 

@@ -86,7 +86,7 @@ fn challenge(params: &Params) -> Result<String, Refusal> {
     Ok(challenge.to_owned())
 }
 
-/// What people are to be asked, or that they may not be (OpenID Connect Core §3.1.2.1).
+/// What people are to be asked, or that they may not be (OIDC Core §3.1.2.1).
 fn prompt(params: &Params) -> Result<(Prompt, bool), Refusal> {
     let words = params.get("prompt").unwrap_or_default();
     let has = |wanted: &str| words.split_ascii_whitespace().any(|word| word == wanted);

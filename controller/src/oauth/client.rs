@@ -55,6 +55,10 @@ impl Default for Clients {
 }
 
 /// A client as endpoints see it.
+#[expect(
+    clippy::struct_field_names,
+    reason = "`client_id` is what everybody calls it"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Client {
     /// Its row; `None` for a client without one yet, see [`keep`].

@@ -96,7 +96,7 @@ fn document(issuer: &Issuer, rules: &Rules) -> Value {
     document
 }
 
-/// The same for those who look where OpenID Connect has it, with what their readers insist on.
+/// The same for those who look for an identity provider, with what their readers insist on.
 fn openid_document(issuer: &Issuer, rules: &Rules) -> Value {
     let mut document = document(issuer, rules);
     document["subject_types_supported"] = json!(["public"]);

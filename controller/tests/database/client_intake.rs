@@ -204,7 +204,7 @@ async fn a_document_makes_a_client() {
     }
 }
 
-/// A28, CIMD: ChatGPT's way, with keys at its own host; and the keys change.
+/// A28, CIMD-6, A27: keys at the document's own host.
 #[tokio::test]
 async fn a_document_client_signs_with_keys_from_its_host() {
     let world = World::start().await;

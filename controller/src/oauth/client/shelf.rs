@@ -167,8 +167,8 @@ impl<T> Shelf<T> {
         ];
         if parties.iter().any(|party| state.is_full(party)) {
             let entry = state.entries.get(&url);
-            let stale = entry.and_then(|entry| entry.stale(now));
-            return stale.map_or(Look::Missing(Missing::Unreachable), Look::Here);
+            let kept = entry.and_then(|entry| entry.stale(now));
+            return kept.map_or(Look::Missing(Missing::Unreachable), Look::Here);
         }
         for party in &parties {
             *state.busy.entry(party.clone()).or_default() += 1;

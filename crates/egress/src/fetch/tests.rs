@@ -1,7 +1,7 @@
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
-    task::JoinHandle,
+    task::JoinSet,
 };
 
 use super::*;
@@ -9,7 +9,7 @@ use crate::{Policy, Resolver, Trust};
 
 #[tokio::test]
 async fn what_is_there_comes_back_with_any_status() {
-    let (endpoint, asked) =
+    let (endpoint, mut asked) =
         server("HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 2\r\n\r\nok").await;
     let reply = get(&dialer(), &endpoint, "application/json", LIMITS).await;
     let reply = reply.unwrap();
@@ -17,7 +17,7 @@ async fn what_is_there_comes_back_with_any_status() {
         (reply.status().as_u16(), &reply.body()[..]),
         (302, &b"ok"[..])
     );
-    let asked = asked.await.unwrap();
+    let asked = asked.join_next().await.unwrap().unwrap();
     assert!(asked.starts_with("GET /doc?x HTTP/1.1\r\n"), "{asked}");
     assert!(asked.contains(&format!("host: {}\r\n", endpoint.origin.authority())));
 }
@@ -59,13 +59,13 @@ async fn an_answer_takes_no_longer_than_it_may() {
 /// A24: nothing is sent to an address that may not be called.
 #[tokio::test]
 async fn what_may_not_be_called_is_not() {
-    let (endpoint, asked) = server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let (endpoint, mut asked) = server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let policy = Policy::allowing([], []);
     let careful = Dialer::new(policy, Resolver::System, trust());
     let refused = get(&careful, &endpoint, "*/*", LIMITS).await.unwrap_err();
     assert!(matches!(refused, FetchError::Dial(DialError::Forbidden(_))));
     assert!(get(&dialer(), &endpoint, "*/*", LIMITS).await.is_ok());
-    asked.await.unwrap();
+    asked.join_next().await.unwrap().unwrap();
 }
 
 #[test]
@@ -105,11 +105,12 @@ fn freshness_is_read_from_cache_control() {
 }
 
 /// A server that answers once with this, keeps the connection, and tells what it was asked.
-async fn server(answer: &str) -> (Endpoint, JoinHandle<String>) {
+async fn server(answer: &str) -> (Endpoint, JoinSet<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = answer.to_owned();
-    let asked = tokio::spawn(async move {
+    let mut asked = JoinSet::new();
+    asked.spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut asked = Vec::new();
         while !asked.ends_with(b"\r\n\r\n") {

@@ -41,7 +41,7 @@ fn an_address_is_https_and_spelled_in_the_usual_way() {
     }
 }
 
-/// CIMD-2, CIMD-6, CIMD-7: ChatGPT's and Claude's, more or less.
+/// CIMD-2, CIMD-6, CIMD-7: as the large vendors write them, more or less.
 #[test]
 fn what_both_sides_know_is_taken_over() {
     let claude = read(&json!({

@@ -5,6 +5,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
     sync::Semaphore,
+    task::JoinSet,
 };
 use uuid::Uuid;
 
@@ -130,6 +131,7 @@ struct Host {
     asked: Arc<AtomicUsize>,
     /// Closed, it hangs up.
     room: Arc<Semaphore>,
+    _server: JoinSet<()>,
 }
 
 impl Host {
@@ -139,7 +141,8 @@ impl Host {
         let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let (asked, room) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(1)));
         let (count, open) = (Arc::clone(&asked), Arc::clone(&room));
-        tokio::spawn(async move {
+        let mut server = JoinSet::new();
+        server.spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
                 if open.is_closed() {
                     continue;
@@ -157,10 +160,11 @@ impl Host {
             endpoint,
             asked,
             room,
+            _server: server,
         }
     }
 
-    async fn get(&self, shelf: &Shelf<String>, age: Duration) -> Result<Arc<String>, Missing> {
+    async fn get(&self, to: &Shelf<String>, age: Duration) -> Result<Arc<String>, Missing> {
         let loopback = "127.0.0.0/8".parse().unwrap();
         let policy = Policy::allowing([loopback], []);
         let dialer = Dialer::new(policy, Resolver::System, Trust::platform().unwrap());
@@ -168,8 +172,7 @@ impl Host {
             b"bad" => Err("bad"),
             body => Ok(String::from_utf8(body.to_vec()).unwrap()),
         };
-        shelf
-            .get_younger(&dialer, &self.endpoint, asker(), age, read)
+        to.get_younger(&dialer, &self.endpoint, asker(), age, read)
             .await
     }
 

@@ -394,7 +394,7 @@ async fn only_plain_json_is_taken() {
     world.still_serves().await;
 }
 
-/// S4-32: somebody opens an MCP URL with a browser. The page is made of the URL, so a server that does
+/// Somebody opens an MCP URL with a browser. The page is made of the URL, so a server that does
 /// not exist has the same.
 #[tokio::test]
 async fn a_browser_is_shown_how_to_connect() {

@@ -5,6 +5,7 @@ mod admin_api;
 mod attacks;
 mod authenticators;
 mod authz;
+mod browser;
 mod calls;
 mod canary;
 mod catalogue;

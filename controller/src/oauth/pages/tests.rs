@@ -290,6 +290,10 @@ fn samples() -> Vec<(&'static str, Response)> {
             }
             .response(),
         ),
+        ("onward", {
+            let (provider, url) = ("Okta".to_owned(), "https://okta.example/x?a=1&b=2".to_owned());
+            Onward { look: look(), provider, url }.response()
+        }),
         ("done", {
             let (title, text) = (
                 "Connected",

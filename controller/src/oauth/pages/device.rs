@@ -85,4 +85,17 @@ impl DeviceConfirm {
     pub(crate) fn response(self) -> Response {
         shell::respond(StatusCode::OK, &self, &self.look.style, &[])
     }
+
+    /// The code as the device shows it, however it was typed.
+    fn shown_code(&self) -> String {
+        let letters = self.code.chars().filter(char::is_ascii_alphanumeric);
+        let mut shown = String::new();
+        for (place, letter) in letters.enumerate() {
+            if place > 0 && place % 4 == 0 {
+                shown.push('-');
+            }
+            shown.push(letter.to_ascii_uppercase());
+        }
+        shown
+    }
 }

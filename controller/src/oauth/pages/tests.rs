@@ -196,6 +196,19 @@ async fn allow_and_cancel_are_one_form_and_post() {
     }
 }
 
+/// A38: it is compared with what the device shows.
+#[tokio::test]
+async fn a_device_code_is_shown_as_the_device_shows_it() {
+    for code in ["WDJB-MJHT", "wdjbmjht", " wdjb mjht "] {
+        let page = DeviceConfirm {
+            code: code.to_owned(),
+            ..device_confirm()
+        };
+        let page = html(page.response()).await;
+        assert!(page.contains("<p class=\"code\">WDJB-MJHT</p>"), "{code}");
+    }
+}
+
 #[test]
 fn problems_have_their_status() {
     let status = |problem| login(problem).response().status().as_u16();
@@ -291,8 +304,16 @@ fn samples() -> Vec<(&'static str, Response)> {
             .response(),
         ),
         ("onward", {
-            let (provider, url) = ("Okta".to_owned(), "https://okta.example/x?a=1&b=2".to_owned());
-            Onward { look: look(), provider, url }.response()
+            let (provider, url) = (
+                "Okta".to_owned(),
+                "https://okta.example/x?a=1&b=2".to_owned(),
+            );
+            Onward {
+                look: look(),
+                provider,
+                url,
+            }
+            .response()
         }),
         ("done", {
             let (title, text) = (

@@ -105,7 +105,7 @@ const CONNECTION: &str = "Connection";
 const AFTER_HELP: &str = "\
 Exit codes:
   0  done
-  1  failed; `acl check`: denied
+  1  failed; `acl check`: denied; `doctor`: a step failed
   2  the command line is wrong; the message names the flag to mend
   3  cancelled, or --wait timed out (the change is made all the same)
   4  the admin token is missing, unknown or may not do this
@@ -193,6 +193,8 @@ mod tests {
             "aldgate revoke token --tenant acme --value-file - --wait",
             "aldgate tenant oauth set acme --logo-file F --colour #336699 --always-ask true",
             "aldgate tenant oauth get acme",
+            "aldgate login --tenant-url https://acme.example.com --device",
+            "aldgate doctor connector --as mcp-remote https://acme.example.com/mcp/files --login ada --password-file -",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

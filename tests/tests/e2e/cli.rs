@@ -6,6 +6,7 @@ mod acl;
 mod exits;
 mod files;
 mod keys;
+mod oauth;
 mod output;
 mod prompts;
 mod registration;

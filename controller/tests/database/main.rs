@@ -64,6 +64,9 @@ mod consent;
 /// Connections and devices.
 mod connections;
 
+/// The token endpoint and its neighbours.
+mod token;
+
 /// Policies and what they mean.
 mod policy;
 

@@ -100,6 +100,25 @@ impl Stack {
         ports["auth"].as_str().unwrap().clone_into(&mut self.auth);
     }
 
+    /// Starts one more controller on the same database, and waits until it is up.
+    pub(crate) async fn second(&self) -> Second {
+        let ports = self.file("ports-2");
+        let child = self.command().env("ALDGATE_PORT_FILE", &ports).spawn();
+        let mut second = Second {
+            child: child.unwrap(),
+            auth: String::new(),
+        };
+        let start = Instant::now();
+        while !ports.exists() {
+            assert!(start.elapsed() < Duration::from_secs(60), "{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let ports: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&ports).unwrap()).unwrap();
+        ports["auth"].as_str().unwrap().clone_into(&mut second.auth);
+        second
+    }
+
     /// Starts a controller that is expected to give up.
     pub(crate) fn fail_to_boot(&self) -> Output {
         self.command().stderr(Stdio::piped()).output().unwrap()
@@ -207,6 +226,20 @@ impl Stack {
 
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+}
+
+/// One more controller; stops when it is dropped.
+pub(crate) struct Second {
+    child: Child,
+    /// Where its auth door is.
+    pub(crate) auth: String,
+}
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 

@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-/// Sends these lines, and this body, as whoever has the certificate; an error if the door is closed
+/// Posts these lines, and this body, as whoever has the certificate; an error if the door is closed
 /// to them.
 pub(crate) async fn send(
     stack: &Stack,
@@ -56,6 +56,18 @@ pub(crate) async fn send(
 /// The same for any method: `asked` is method and path.
 pub(crate) async fn exchange(
     stack: &Stack,
+    own: Option<&Signed>,
+    asked: &str,
+    lines: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
+    exchange_at(stack, stack.auth_address(), own, asked, lines, body).await
+}
+
+/// The same at the door of any controller.
+pub(crate) async fn exchange_at(
+    stack: &Stack,
+    address: &str,
     own: Option<&Signed>,
     asked: &str,
     lines: &[(&str, &str)],
@@ -78,7 +90,7 @@ pub(crate) async fn exchange(
             builder.with_client_auth_cert(vec![chain], key).unwrap()
         }
     };
-    let socket = TcpStream::connect(stack.auth_address()).await?;
+    let socket = TcpStream::connect(address).await?;
     let name = ServerName::try_from("localhost").unwrap();
     let mut stream = TlsConnector::from(Arc::new(config))
         .connect(name, socket)

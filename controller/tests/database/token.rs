@@ -1,0 +1,20 @@
+//! The token endpoint and what belongs to it: every way to get a token, and every way to get one that
+//! must not work.
+
+/// Codes and what they are exchanged for.
+mod exchange;
+
+/// Refresh tokens.
+mod refresh;
+
+/// Tokens of clients that act for themselves, and of devices.
+mod others;
+
+/// What is given back, and what tokens are worth.
+mod inspect;
+
+/// What tokens are signed with.
+mod keys;
+
+/// Two tenants with users and clients.
+mod world;

@@ -40,6 +40,9 @@ mod digest;
 /// Checks of request fields.
 mod field;
 
+/// What users allowed clients.
+mod grant;
+
 /// Headers that operators choose.
 mod header;
 
@@ -84,6 +87,9 @@ mod revision;
 
 /// MCP servers.
 mod server;
+
+/// What tokens are signed with.
+mod signing_key;
 
 /// Tokens that an operator pasted or had made.
 mod static_token;

@@ -253,6 +253,22 @@ impl Store {
         Ok(Some(self.bind(sql, OneTenant { tenant }, author)))
     }
 
+    /// A transaction on the rows of the tenant with this uid; `None` when there is none.
+    pub async fn tenant_of(
+        &self,
+        author: Author,
+        tenant: TenantUid,
+    ) -> Result<Option<Tx<OneTenant>>, StoreError> {
+        let mut sql = self.pool.begin().await?;
+        set_scope(&mut sql, Some(tenant)).await?;
+        let slug = tenant::slug_of(&mut sql, tenant).await?;
+        drop(sql);
+        match slug.and_then(|slug| slug.parse().ok()) {
+            Some(slug) => self.tenant(author, Reach::Tenant(tenant), &slug).await,
+            None => Ok(None),
+        }
+    }
+
     /// A transaction on the rows of the tenant with this address; `None` when there is none.
     pub async fn tenant_at(
         &self,

@@ -3,7 +3,7 @@
 use proto::admin::v1::{self, oauth_service_server::OauthService};
 use tonic::{Request, Response, Status};
 
-use super::{Admin, called, oauth_settings};
+use super::{Admin, called, grant, oauth_settings, signing_key};
 
 #[tonic::async_trait]
 impl OauthService for Admin {
@@ -27,29 +27,37 @@ impl OauthService for Admin {
 
     async fn get_grant(
         &self,
-        _request: Request<v1::GetGrantRequest>,
+        request: Request<v1::GetGrantRequest>,
     ) -> Result<Response<v1::GetGrantResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let (actor, request) = called(request)?;
+        let response = grant::get(self, &actor, &request).await?;
+        Ok(Response::new(response))
     }
 
     async fn list_grants(
         &self,
-        _request: Request<v1::ListGrantsRequest>,
+        request: Request<v1::ListGrantsRequest>,
     ) -> Result<Response<v1::ListGrantsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let (actor, request) = called(request)?;
+        let response = grant::list(self, &actor, &request).await?;
+        Ok(Response::new(response))
     }
 
     async fn list_signing_keys(
         &self,
-        _request: Request<v1::ListSigningKeysRequest>,
+        request: Request<v1::ListSigningKeysRequest>,
     ) -> Result<Response<v1::ListSigningKeysResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let (actor, request) = called(request)?;
+        let response = signing_key::list(self, &actor, &request).await?;
+        Ok(Response::new(response))
     }
 
     async fn rotate_signing_key(
         &self,
-        _request: Request<v1::RotateSigningKeyRequest>,
+        request: Request<v1::RotateSigningKeyRequest>,
     ) -> Result<Response<v1::RotateSigningKeyResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let (actor, request) = called(request)?;
+        let response = signing_key::rotate(self, &actor, &request).await?;
+        Ok(Response::new(response))
     }
 }

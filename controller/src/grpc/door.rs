@@ -10,7 +10,8 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use token::AdminToken;
+use proto::id::TokenUid;
+use token::{AdminToken, access};
 use tonic::{
     Code, Status,
     body::Body,
@@ -25,6 +26,9 @@ use crate::{
     error::{Error, chain},
     store::{Author, Store, token::Token},
 };
+
+/// Users of a tenant.
+mod user;
 
 /// The layer that admits calls. Cloning is cheap.
 #[derive(Clone)]
@@ -55,6 +59,37 @@ enum Admitted {
     Admin(Box<Actor>, Duration),
 }
 
+/// Who calls, and how far they reach.
+struct Caller {
+    /// As records name them.
+    name: String,
+    /// Their admin token, if that is what they came with.
+    token: Option<TokenUid>,
+    clearance: Clearance,
+}
+
+impl Caller {
+    fn of(token: Token) -> Self {
+        Self {
+            name: format!("tokens/{}", token.uid),
+            token: Some(token.uid),
+            clearance: Clearance {
+                reach: token.reach,
+                role: token.role,
+            },
+        }
+    }
+}
+
+/// What proves it.
+#[derive(Debug, PartialEq, Eq)]
+enum Presented<'a> {
+    /// The hash of an admin token.
+    Token([u8; 32]),
+    /// What may be an access token of a tenant's authorization server.
+    Access(&'a str),
+}
+
 impl Door {
     /// A door that looks tokens up in this store.
     pub fn new(store: Store) -> Self {
@@ -75,32 +110,32 @@ impl Door {
             "grpc.health.v1" => Ok(Admitted::Open),
             "aldgate.sync.v1" | "aldgate.node.v1" => Ok(Admitted::Node(node(peer)?)),
             "grpc.reflection.v1" => {
-                self.token(headers, peer).await?;
+                self.caller(headers, peer).await?;
                 Ok(Admitted::Described)
             }
             _ => {
-                let token = self.token(headers, peer).await?;
-                self.admin(path, &token, peer)
+                let caller = self.caller(headers, peer).await?;
+                self.admin(path, caller, peer)
             }
         }
     }
 
-    /// The caller's admin token. Nodes have no business here, whatever else they present.
-    async fn token(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Token, Error> {
+    /// Who calls. Nodes have no business here, whatever else they present.
+    async fn caller(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Caller, Error> {
         if certificate(peer).is_some() {
             return Err(Error::NodeOnAdmin);
         }
-        let hash = presented(headers).ok_or(Error::Unauthenticated)?;
-        let found = self.0.store.token_by_hash(&hash).await?;
+        let store = &self.0.store;
+        let found = match presented(headers).ok_or(Error::Unauthenticated)? {
+            Presented::Token(hash) => store.token_by_hash(&hash).await?.map(Caller::of),
+            Presented::Access(text) => user::caller(store, text, &address(peer)).await?,
+        };
         found.ok_or(Error::Unauthenticated)
     }
 
-    fn admin(&self, path: &str, token: &Token, peer: Option<&Peer>) -> Result<Admitted, Error> {
+    fn admin(&self, path: &str, caller: Caller, peer: Option<&Peer>) -> Result<Admitted, Error> {
         let access = self.0.table.of(path).ok_or(Error::NoMethod)?;
-        let clearance = Clearance {
-            reach: token.reach,
-            role: token.role,
-        };
+        let clearance = caller.clearance;
         let permission = access.permission.clone();
         if !access.allows(clearance) {
             return Err(Error::Denied { permission });
@@ -111,8 +146,8 @@ impl Door {
             _ => DEADLINE,
         };
         let author = Author {
-            actor: format!("tokens/{}", token.uid),
-            token: Some(token.uid),
+            actor: caller.name,
+            token: caller.token,
             request: Uuid::now_v7(),
             peer: address(peer),
             action: permission,
@@ -274,8 +309,8 @@ fn address(peer: Option<&Peer>) -> String {
     address.map_or_else(String::new, |address| address.to_string())
 }
 
-/// The hash of the one token in `authorization: Bearer aldp_…`.
-fn presented(headers: &HeaderMap) -> Option<[u8; 32]> {
+/// The one token in `authorization: Bearer aldp_…`, or `Bearer eyJ…` of a user.
+fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
@@ -284,7 +319,10 @@ fn presented(headers: &HeaderMap) -> Option<[u8; 32]> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    AdminToken::lookup(token).ok()
+    match AdminToken::lookup(token) {
+        Ok(hash) => Some(Presented::Token(hash)),
+        Err(_) => access::kid_of(token).map(|_| Presented::Access(token)),
+    }
 }
 
 /// How long an admin call may take, whatever the caller allows it (AD-16).
@@ -307,7 +345,8 @@ mod tests {
             headers
         };
         let good = format!("Bearer {}", token.expose());
-        assert_eq!(presented(&header(&good)), Some(token.sha256()));
+        let found = Some(Presented::Token(token.sha256()));
+        assert_eq!(presented(&header(&good)), found);
         assert_eq!(
             presented(&header(&good.to_lowercase().replace("bearer", "BEARER"))),
             None

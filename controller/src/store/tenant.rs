@@ -290,6 +290,17 @@ pub(super) async fn by_slug(
     Ok(row.map(Tenant::from))
 }
 
+/// The slug of the tenant with this uid, if the transaction's scope shows it.
+pub(super) async fn slug_of(
+    sql: &mut Transaction<'static, Postgres>,
+    tenant: TenantUid,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT slug FROM tenants WHERE tenant_id = $1")
+        .bind(tenant.uuid())
+        .fetch_optional(&mut **sql)
+        .await
+}
+
 /// The slug of the tenant with this origin.
 pub(super) async fn slug_at(
     sql: &mut Transaction<'static, Postgres>,

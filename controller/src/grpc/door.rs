@@ -69,7 +69,7 @@ struct Caller {
 }
 
 impl Caller {
-    fn of(token: Token) -> Self {
+    fn of(token: &Token) -> Self {
         Self {
             name: format!("tokens/{}", token.uid),
             token: Some(token.uid),
@@ -127,7 +127,7 @@ impl Door {
         }
         let store = &self.0.store;
         let found = match presented(headers).ok_or(Error::Unauthenticated)? {
-            Presented::Token(hash) => store.token_by_hash(&hash).await?.map(Caller::of),
+            Presented::Token(hash) => store.token_by_hash(&hash).await?.as_ref().map(Caller::of),
             Presented::Access(text) => user::caller(store, text, &address(peer)).await?,
         };
         found.ok_or(Error::Unauthenticated)

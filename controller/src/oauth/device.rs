@@ -28,7 +28,6 @@ use crate::{
     auth::{Desk, Visit},
     store::{
         OneTenant, StoreError, Tx,
-        client::Registration,
         device::{Device, State},
     },
 };
@@ -122,10 +121,6 @@ pub(crate) struct Pending {
     pub(crate) client: ClientUid,
     /// What it calls itself towards us.
     pub(crate) client_id: String,
-    /// What people call it.
-    pub(crate) client_name: String,
-    /// How it came to be known.
-    pub(crate) registration: Registration,
     /// The MCP URLs that it asks for.
     pub(crate) resources: Vec<String>,
     /// The scopes that it asks for.
@@ -146,8 +141,6 @@ pub(crate) async fn pending(
     Ok(found.map(|(_, asking)| Pending {
         client: asking.device.client,
         client_id: asking.client_id,
-        client_name: asking.client_name,
-        registration: asking.registration,
         resources: asking.device.resources,
         scopes: asking.device.scopes,
         peer: asking.device.peer,

@@ -4,7 +4,7 @@ use proto::id::{ClientUid, GrantUid};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{OneTenant, StoreError, Tx, changed, client::Registration, grant::registration};
+use super::{OneTenant, StoreError, Tx, changed};
 
 /// A device code as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +47,6 @@ pub struct Asking {
     pub device: Device,
     /// What its client calls itself towards us.
     pub client_id: String,
-    /// What people call its client.
-    pub client_name: String,
-    /// How its client came to be known.
-    pub registration: Registration,
 }
 
 #[derive(sqlx::FromRow)]
@@ -72,8 +68,6 @@ struct AskingRow {
     #[sqlx(flatten)]
     device: Row,
     client_id: String,
-    client_name: String,
-    registration: String,
 }
 
 impl From<Row> for Device {
@@ -166,7 +160,7 @@ impl Tx<OneTenant> {
         let row: Option<AskingRow> = sqlx::query_as(
             "SELECT d.device_sha256, d.client_uid, d.resources, d.scopes, d.state, d.grant_id,
                     d.interval_secs, d.polled_at, d.peer, d.expires_at,
-                    c.client_id, c.display_name AS client_name, c.registration
+                    c.client_id
              FROM device_codes d
              JOIN oauth_clients c USING (tenant_id, client_uid)
              WHERE d.tenant_id = $1
@@ -185,8 +179,6 @@ impl Tx<OneTenant> {
             let asking = Asking {
                 device: row.device.into(),
                 client_id: row.client_id,
-                client_name: row.client_name,
-                registration: registration(&row.registration),
             };
             (sha256, asking)
         }))

@@ -258,7 +258,7 @@ impl Tx<OneTenant> {
 }
 
 /// What we never write counts for least.
-pub(super) fn registration(column: &str) -> Registration {
+fn registration(column: &str) -> Registration {
     Registration::of_column(column).unwrap_or(Registration::Dynamic)
 }
 

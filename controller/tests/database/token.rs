@@ -16,5 +16,8 @@ mod inspect;
 /// What tokens are signed with.
 mod keys;
 
+/// Users and operators at the admin API.
+mod admin;
+
 /// Two tenants with users and clients.
 mod world;

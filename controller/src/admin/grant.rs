@@ -75,9 +75,10 @@ async fn user(tx: &mut Tx<OneTenant>, tenant: &Slug, text: &str) -> Result<Optio
         return Ok(None);
     }
     let name: UserName = field::name("user", text)?;
-    let found = match name.tenant == *tenant {
-        true => tx.user(&name.user).await?,
-        false => None,
+    let found = if name.tenant == *tenant {
+        tx.user(&name.user).await?
+    } else {
+        None
     };
     let found = found.ok_or_else(|| Error::NotFound(text.to_owned()))?;
     Ok(Some(found.uid))
@@ -93,9 +94,10 @@ async fn client(
         return Ok(None);
     }
     let name: ClientName = field::name("client", text)?;
-    let found = match name.tenant == *tenant {
-        true => tx.client(&name.client).await?,
-        false => None,
+    let found = if name.tenant == *tenant {
+        tx.client(&name.client).await?
+    } else {
+        None
     };
     let found = found.ok_or_else(|| Error::NotFound(text.to_owned()))?;
     Ok(Some(found.uid))

@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -31,7 +31,10 @@ mod keeper;
 /// Private keys that were unsealed lately, so that not every token costs that again. Which of them
 /// signs is the database's to say. Cloning is cheap.
 #[derive(Clone, Default)]
-pub(crate) struct Signers(Arc<Mutex<HashMap<(TenantUid, String), Arc<SigningKey>>>>);
+pub(crate) struct Signers(Arc<Mutex<Known>>);
+
+/// By tenant and kid.
+type Known = HashMap<(TenantUid, String), Arc<SigningKey>>;
 
 impl Signers {
     /// The key that signs for the tenant now; `None` while it has none.
@@ -62,7 +65,7 @@ impl Signers {
         Ok(Some(key))
     }
 
-    fn keys(&self) -> std::sync::MutexGuard<'_, HashMap<(TenantUid, String), Arc<SigningKey>>> {
+    fn keys(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -37,20 +37,17 @@ async fn revoke(
     let text = call.required("token")?;
     let mut tx = call.enter("oauth.revoke").await?;
     // REV-4: what it is shows in the text; a hint could only be wrong.
-    match RefreshToken::lookup(text) {
-        Ok(sha256) => {
-            let family = tx.lock_family(&sha256).await?;
-            let own = family.filter(|family| Some(family.grant.client) == call.client.uid);
-            if let Some(family) = own {
-                end_grant(tx, &family).await?;
-            }
+    if let Ok(sha256) = RefreshToken::lookup(text) {
+        let family = tx.lock_family(&sha256).await?;
+        let own = family.filter(|family| Some(family.grant.client) == call.client.uid);
+        if let Some(family) = own {
+            end_grant(tx, &family).await?;
         }
-        Err(_) => {
-            let token = standing::read(&mut tx, call.issuer.as_str(), text).await?;
-            let own = token.filter(|token| *token.client == *call.client.client_id);
-            if let Some(token) = own {
-                end_token(tx, &token).await?;
-            }
+    } else {
+        let token = standing::read(&mut tx, call.issuer.as_str(), text).await?;
+        let own = token.filter(|token| *token.client == *call.client.client_id);
+        if let Some(token) = own {
+            end_token(tx, &token).await?;
         }
     }
     Ok(call::answer(StatusCode::OK))

@@ -144,7 +144,7 @@ impl Tx<OneTenant> {
         .execute(&mut *self.sql)
         .await?;
         changed("grants", 1, done.rows_affected())?;
-        if generation % FORGET_EVERY == 0 {
+        if generation.is_multiple_of(FORGET_EVERY) {
             self.forget_spent(grant).await?;
         }
         Ok(())

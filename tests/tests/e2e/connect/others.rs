@@ -35,7 +35,8 @@ async fn the_inspector_connects_on_the_first_try() -> Result<()> {
             .args(["--cli", &url, "--transport", "http"])
             .args(arguments)
             .args(["--format", "json"])
-            .env("MCP_AUTO_OPEN_ENABLED", "true");
+            .env("MCP_AUTO_OPEN_ENABLED", "true")
+            .env("MCP_INSPECTOR_SECRET_STORE", "file");
         run(command, &desktop).await
     };
     for _ in 0..2 {
@@ -155,7 +156,8 @@ fn address(printed: &str) -> Option<String> {
         .chars()
         .filter(|letter| !letter.is_whitespace())
         .collect();
-    let url = url.split('\u{1b}').next().unwrap_or_default();
+    // A terminal gets it as a link, between control characters.
+    let url = url.split(char::is_control).next().unwrap_or_default();
     url.contains("code_challenge").then(|| url.to_owned())
 }
 

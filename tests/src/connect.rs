@@ -74,6 +74,20 @@ impl Connector {
     /// Connects at each address, lists tools and calls one. On a desktop where it was before, it goes
     /// on with what it was given then.
     pub async fn tour(self, desktop: &Desktop, urls: &[String]) -> Result<Vec<Event>> {
+        self.tour_with(desktop, urls, &[]).await
+    }
+
+    /// The same once its access token does not count any more.
+    pub async fn tour_expired(self, desktop: &Desktop, urls: &[String]) -> Result<Vec<Event>> {
+        self.tour_with(desktop, urls, &[("EXPIRED", "1")]).await
+    }
+
+    async fn tour_with(
+        self,
+        desktop: &Desktop,
+        urls: &[String],
+        settings: &[(&str, &str)],
+    ) -> Result<Vec<Event>> {
         let (program, script, mode) = match self {
             Self::TypeScriptLegacy => (
                 Node::install().await?.program()?,
@@ -93,6 +107,7 @@ impl Connector {
             .arg(mode)
             .arg(self.file(desktop))
             .args(urls)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .output();
         let output = timeout(DEADLINE, child).await;

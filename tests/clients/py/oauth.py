@@ -2,7 +2,8 @@
 registers, sends a person to it, and calls tools. What it was given is kept in a file, so that a later
 run goes on with it. Prints what it saw as JSON lines.
 
-usage: oauth.py auto|legacy|2026-07-28 FILE URL...      BROWSER: a program that opens a URL for a person
+usage: oauth.py auto|legacy|2026-07-28 FILE URL...      BROWSER: a program that opens a URL for a person;
+                                                       EXPIRED: its access token's time is over
 """
 
 import asyncio
@@ -95,6 +96,10 @@ async def tour(mode: str, file: str, url: str) -> None:
         redirect_handler=open_browser,
         callback_handler=callback.result,
     )
+    if os.environ.get("EXPIRED"):
+        # It refreshes by its clock alone, which does not survive in the file.
+        await auth._initialize()
+        auth.context.token_expiry_time = 1
     async with httpx2.AsyncClient(auth=auth, timeout=90) as http:
         async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
             tools = (await client.list_tools()).tools

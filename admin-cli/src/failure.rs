@@ -135,7 +135,7 @@ impl Failure {
         match self {
             Self::Call(status) => match status.code() {
                 Code::Unauthenticated => Some(
-                    "set ALDGATE_TOKEN_FILE or ALDGATE_TOKEN to a token that this installation knows",
+                    "set ALDGATE_TOKEN_FILE or ALDGATE_TOKEN to a token that this installation knows, or sign in again with `aldgate login`",
                 ),
                 Code::PermissionDenied => Some(
                     "use a token of the needed role and scope; `aldgate token create` makes one",

@@ -255,6 +255,11 @@ pub(crate) fn is_well_known(client_id: &str) -> bool {
     known::of(client_id).is_some()
 }
 
+/// Whether this is the id of a well-known client.
+pub(crate) fn is_known(client_id: &str) -> bool {
+    client_id == OURS || known::of(client_id).is_some()
+}
+
 /// The client's row, which is made if need be. It has a grant from now on and is not forgotten.
 pub(crate) async fn keep(tx: &mut Tx<OneTenant>, client: &Client) -> Result<ClientUid, StoreError> {
     let uid = hold(tx, client).await?;

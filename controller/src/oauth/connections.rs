@@ -67,10 +67,10 @@ fn connection_shown(guest: &Guest, connection: &Connection) -> ConnectionShown {
         registration,
         ..
     } = connection;
-    // The host of a client that has a document; which clients are well-known is checked when they ask.
+    // The host of a client that has a document.
     let host = url::Url::parse(client_id).ok();
     let host = host.and_then(|url| url.host_str().map(str::to_owned));
-    let standing = Standing::of(*registration, client_id == client::OURS, host);
+    let standing = Standing::of(*registration, client::is_known(client_id), host);
     ConnectionShown {
         grant: grant.uid,
         client: ClientShown::new(client_name, standing),

@@ -18,11 +18,10 @@ use super::{
     attempts,
     call::{self, Call},
     client::{self, DEVICE_CODE},
-    fault::{Code, Fault},
+    fault::Fault,
     grant::{self, NewGrant},
-    resource,
     rules::Rules,
-    scope,
+    wish::Wish,
 };
 use crate::{
     auth::{Desk, Visit},
@@ -44,7 +43,8 @@ async fn ask(
 ) -> Result<Response, Fault> {
     let call = Call::read(desk, visit, request).await?;
     call.must_be_allowed(DEVICE_CODE)?;
-    let (scopes, resources) = wanted(&call)?;
+    let wish = Wish::read(&call.issuer, &call.rules, &call.client, &call.params);
+    let Wish { resources, scopes } = wish.map_err(|(code, text)| Fault::new(code, text))?;
 
     let mut tx = call.enter("oauth.device_authorization").await?;
     let peer = attempts::network(call.visit.peer.ip());
@@ -80,25 +80,6 @@ fn told(call: &Call, code: &DeviceCode, user_code: &str) -> Response {
         "expires_in": LIFE.as_secs(),
         "interval": INTERVAL,
     })))
-}
-
-/// The scopes and resources that are asked for. The admin API is for our own client.
-fn wanted(call: &Call) -> Result<(Vec<String>, Vec<String>), Fault> {
-    let ours = call.client.is_ours();
-    let scopes = scope::choose(call.params.get("scope"), &call.rules).ok();
-    let scopes = scopes.filter(|scopes| ours || scopes.iter().all(|scope| scope != scope::ADMIN));
-    let scopes = scopes.ok_or_else(|| Fault::new(Code::InvalidScope, "No such scope"))?;
-    let resources = resource::canonical(&call.issuer, &call.params.resources()).ok();
-    let resources =
-        resources.filter(|all| ours || all.iter().all(|resource| resource != resource::ADMIN));
-    let mut resources = resources.ok_or_else(|| {
-        let text = "resource must be an MCP URL of this issuer";
-        Fault::new(Code::InvalidTarget, text)
-    })?;
-    if resources.is_empty() {
-        resources.push(resource::all(&call.issuer));
-    }
-    Ok((scopes, resources))
 }
 
 /// A new code for people: each letter equally likely.

@@ -7,8 +7,8 @@ use crate::people::{App, ORIGIN, STATE, WEB, World, request};
 async fn a_consent_gives_one_code() {
     let world = World::start().await;
     let mut browser = world.browser();
-    let scoped = request("web", &[("resource", "https://acme.test/mcp/files/")]);
-    let page = world.sign_in(&mut browser, &scoped, "ada").await;
+    let path = request("web", &[("resource", "https://acme.test/mcp/files/")]);
+    let page = world.sign_in(&mut browser, &path, "ada").await;
     assert_eq!(page.status, 200);
     for text in ["ada@acme.test", "app.test", "files", "Claude &#60;b&#62;"] {
         assert!(page.html.contains(text), "{text}: {}", page.html);
@@ -41,14 +41,14 @@ async fn a_consent_gives_one_code() {
         (scopes, origin),
         (vec!["mcp".to_owned()], "https://app.test".to_owned())
     );
-    let record: (String, String) = sqlx::query_as(
+    let audited: (String, String) = sqlx::query_as(
         "SELECT actor, resource FROM audit_records WHERE action = 'oauth.authorize'",
     )
     .fetch_one(&mut sql)
     .await
     .unwrap();
-    assert_eq!(record.0, "tenants/acme/users/ada");
-    assert_eq!(record.1, format!("tenants/acme/grants/{grant}"));
+    assert_eq!(audited.0, "tenants/acme/users/ada");
+    assert_eq!(audited.1, format!("tenants/acme/grants/{grant}"));
     assert!(!world.stack.log().contains(&answer["code"]));
 }
 
@@ -176,6 +176,64 @@ async fn somebody_who_agreed_is_asked_again_unless_the_client_is_vouched_for() {
         .unwrap();
     let begun = browser.get(&path).await;
     assert_eq!(browser.follow(&begun).await.status, 200);
+}
+
+/// OA-11, A26: a well-known client is let in again as far as somebody agreed, and while it sends people
+/// where it sent them then.
+#[tokio::test]
+async fn a_consent_to_a_verified_client_is_remembered() {
+    let world = World::start().await;
+    let claude = "https://claude.ai/oauth/mcp-oauth-client-metadata";
+    let back = ("redirect_uri", "https://claude.ai/api/mcp/auth_callback");
+    let mut browser = world.browser();
+    let page = world
+        .sign_in(&mut browser, &request(claude, &[back]), "ada")
+        .await;
+    assert!(page.html.contains("Verified app"), "{page:?}");
+    let done = browser
+        .fill(&page, "/consent", &[("decision", "allow")])
+        .await;
+    assert!(done.answer().1.contains_key("code"));
+
+    for params in [
+        &[back][..],
+        &[back, ("resource", "https://acme.test/mcp/files")],
+        &[back, ("prompt", "none")],
+    ] {
+        let (_, answer) = browser.get(&request(claude, params)).await.answer();
+        assert!(answer.contains_key("code"), "{params:?}");
+    }
+    let silent = request(claude, &[back, ("prompt", "none")]);
+    let mut bob = world.signed_in("bob").await;
+    let (_, answer) = bob.get(&silent).await.answer();
+    assert_eq!(answer["error"], "consent_required");
+    let wider = request(claude, &[back, ("prompt", "none"), ("scope", "mcp:read")]);
+    let (_, answer) = browser.get(&wider).await.answer();
+    assert_eq!(answer["error"], "consent_required");
+
+    let mut sql = world.sql().await;
+    let redirects: Vec<u8> = sqlx::query_scalar("SELECT redirects_sha256 FROM grants")
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    for change in [
+        "UPDATE grants SET redirects_sha256 = sha256('other')",
+        "UPDATE grants SET consented_at = now() - interval '91 days'",
+        "UPDATE grants SET revoked_at = now()",
+    ] {
+        sqlx::query(change).execute(&mut sql).await.unwrap();
+        let (_, answer) = browser.get(&silent).await.answer();
+        assert_eq!(answer["error"], "consent_required", "{change}");
+        sqlx::query(
+            "UPDATE grants SET redirects_sha256 = $1, consented_at = now(), revoked_at = NULL",
+        )
+        .bind(&redirects)
+        .execute(&mut sql)
+        .await
+        .unwrap();
+        let (_, answer) = browser.get(&silent).await.answer();
+        assert!(answer.contains_key("code"), "{change}");
+    }
 }
 
 /// A client that is blocked meanwhile, or gives its address up, gets nothing.

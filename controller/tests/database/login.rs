@@ -192,3 +192,30 @@ async fn nobody_can_name_the_place_where_a_login_leads() {
     assert_eq!(page.status, 200);
     assert_eq!(page.field("user_code").as_deref(), Some("//evil.test?"));
 }
+
+/// One network that begins logins without end drives out its own, and a tenant has an end.
+#[tokio::test]
+async fn logins_under_way_are_bounded() {
+    let world = World::start().await;
+    let mut sql = world.sql().await;
+    let fill = "INSERT INTO login_transactions
+                    (tenant_id, transaction_id, browser_sha256, network, request, expires_at)
+                SELECT tenant_id, gen_random_uuid(), sha256('x'), $1, '\"connections\"',
+                       now() + interval '10 min'
+                FROM tenants, generate_series(1, $2) WHERE slug = 'acme'";
+    let mut browser = world.browser();
+    for (network, rows, status, found) in [
+        ("192.0.2.7", 600, 303, 500),
+        ("192.0.2.8", 19_501, 503, 20_001),
+    ] {
+        sqlx::query(fill)
+            .bind(network)
+            .bind(rows)
+            .execute(&mut sql)
+            .await
+            .unwrap();
+        let page = browser.get("/connections").await;
+        assert_eq!(page.status, status, "{network}");
+        assert_eq!(world.count("login_transactions").await, found, "{network}");
+    }
+}

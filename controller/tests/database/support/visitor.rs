@@ -54,7 +54,7 @@ impl<'a> Visitor<'a> {
         let path = to
             .strip_prefix(&self.origin)
             .unwrap_or_else(|| panic!("{to}"));
-        self.get(&path.to_owned()).await
+        self.get(path).await
     }
 
     /// Fills in the form that is on a page and sends it there.

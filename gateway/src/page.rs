@@ -1,6 +1,8 @@
 //! What a browser gets on an MCP URL: how to connect there. It is the body of the 401, and all of it
 //! follows from the URL and the tenant, so that nobody learns whether there is such a server.
 
+use std::sync::Arc;
+
 use askama::Template;
 use bytes::Bytes;
 use http::{
@@ -49,17 +51,13 @@ pub(crate) fn put_into(error: Error, target: &Target, request: &Parts) -> Error 
 /// The page on how to connect to a target.
 fn of(target: &Target, signs_in: bool) -> Page {
     let tenant = target.tenant();
-    let plain;
-    let look = match tenant {
-        Some(tenant) => &tenant.look,
-        None => {
-            plain = Look::plain();
-            &plain
-        }
-    };
+    let look = tenant.map_or_else(
+        || Arc::new(Look::plain()),
+        |tenant| Arc::clone(&tenant.look),
+    );
     let slug = tenant.map(|tenant| tenant.slug.as_str());
     let name = target.server().or(slug).unwrap_or("mcp");
-    Page::new(look, &target.url(), name, signs_in)
+    Page::new(&look, &target.url(), name, signs_in)
 }
 
 impl Page {

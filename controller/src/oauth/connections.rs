@@ -49,7 +49,7 @@ async fn shown(guest: &Guest, query: &str) -> Result<Response, Setback> {
         look: guest.look.clone(),
         csrf: bound.secret.csrf(&about(&user)),
         user: user.shown(),
-        connections: connections
+        all: connections
             .iter()
             .map(|connection| connection_shown(guest, connection))
             .collect(),

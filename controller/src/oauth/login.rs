@@ -258,7 +258,7 @@ pub(crate) async fn page(
                 name: provider.display_name,
             })
             .collect(),
-        login: login.to_owned(),
+        typed: login.to_owned(),
         problem,
         leads_to,
     };

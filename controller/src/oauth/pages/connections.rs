@@ -22,7 +22,7 @@ pub(crate) struct Connections {
     pub(crate) csrf: String,
     /// Who is signed in.
     pub(crate) user: String,
-    pub(crate) connections: Vec<ConnectionShown>,
+    pub(crate) all: Vec<ConnectionShown>,
     /// Something was just disconnected.
     pub(crate) disconnected: bool,
     pub(crate) now: OffsetDateTime,

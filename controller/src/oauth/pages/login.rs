@@ -20,7 +20,7 @@ pub(crate) struct Login {
     pub(crate) passwords: bool,
     pub(crate) providers: Vec<ProviderShown>,
     /// What was typed before.
-    pub(crate) login: String,
+    pub(crate) typed: String,
     pub(crate) problem: Option<LoginProblem>,
     /// URLs besides ours that may follow: the client's redirect URI, and the providers'
     /// authorization endpoints.

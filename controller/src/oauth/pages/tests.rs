@@ -151,7 +151,7 @@ async fn what_others_say_is_text_and_stays_in_its_place() {
         }
         .response(),
         Login {
-            login: evil.to_owned(),
+            typed: evil.to_owned(),
             csrf: evil.to_owned(),
             ..login(Some(LoginProblem::Wrong))
         }
@@ -238,49 +238,17 @@ async fn forms_of_the_path_layout_stay_in_their_place() {
 }
 
 fn samples() -> Vec<(&'static str, Response)> {
-    let claude = || ClientShown::new("Claude", Standing::Verified);
-    let scheme = "cursor".to_owned();
     let mut plain = login(Some(LoginProblem::Wrong));
     plain.providers.clear();
     plain.look = look_of(Branding {
         colour: "#ffd400".into(),
         ..Branding::default()
     });
-    vec![
+    let mut all = consents();
+    all.extend([
         ("login", login(None).response()),
         ("login-wrong", plain.response()),
         ("login-slow", login(Some(LoginProblem::Slow(90))).response()),
-        ("consent-verified", {
-            let redirect = RedirectShown::Https {
-                host: "claude.ai".to_owned(),
-                site: "claude.ai".to_owned(),
-            };
-            let page = consent(claude());
-            Consent { redirect, ..page }.response()
-        }),
-        (
-            "consent-unverified",
-            consent(unverified("Claude")).response(),
-        ),
-        ("consent-loopback", {
-            let redirect = RedirectShown::Loopback {
-                host: "localhost".to_owned(),
-                port: Some(51_837),
-            };
-            let mut page = consent(unverified("Claude Code (demo)"));
-            page.permissions = Permission::of(&Rules::default(), &["mcp:read".to_owned()]);
-            page.reach = Reach::Servers(vec!["files".into(), "mail".into()]);
-            Consent { redirect, ..page }.response()
-        }),
-        ("consent-private", {
-            let page = consent(ClientShown::new("Cursor", Standing::Operator));
-            let redirect = RedirectShown::Private { scheme };
-            Consent { redirect, ..page }.response()
-        }),
-        (
-            "consent-long",
-            consent(unverified(&"Wwwwwwwwww".repeat(30))).response(),
-        ),
         ("device-entry", device_entry(None).response()),
         (
             "device-wrong",
@@ -290,7 +258,7 @@ fn samples() -> Vec<(&'static str, Response)> {
         ("connections", connections().response()),
         ("connections-none", {
             let mut page = connections();
-            page.connections.clear();
+            page.all.clear();
             page.disconnected = true;
             page.response()
         }),
@@ -328,6 +296,44 @@ fn samples() -> Vec<(&'static str, Response)> {
             }
             .response()
         }),
+    ]);
+    all
+}
+
+fn consents() -> Vec<(&'static str, Response)> {
+    let scheme = "cursor".to_owned();
+    vec![
+        ("consent-verified", {
+            let redirect = RedirectShown::Https {
+                host: "claude.ai".to_owned(),
+                site: "claude.ai".to_owned(),
+            };
+            let page = consent(ClientShown::new("Claude", Standing::Verified));
+            Consent { redirect, ..page }.response()
+        }),
+        (
+            "consent-unverified",
+            consent(unverified("Claude")).response(),
+        ),
+        ("consent-loopback", {
+            let redirect = RedirectShown::Loopback {
+                host: "localhost".to_owned(),
+                port: Some(51_837),
+            };
+            let mut page = consent(unverified("Claude Code (demo)"));
+            page.permissions = Permission::of(&Rules::default(), &["mcp:read".to_owned()]);
+            page.reach = Reach::Servers(vec!["files".into(), "mail".into()]);
+            Consent { redirect, ..page }.response()
+        }),
+        ("consent-private", {
+            let page = consent(ClientShown::new("Cursor", Standing::Operator));
+            let redirect = RedirectShown::Private { scheme };
+            Consent { redirect, ..page }.response()
+        }),
+        (
+            "consent-long",
+            consent(unverified(&"Wwwwwwwwww".repeat(30))).response(),
+        ),
     ]
 }
 
@@ -374,7 +380,7 @@ fn login(problem: Option<LoginProblem>) -> Login {
         client: Some(unverified("Claude")),
         passwords: true,
         providers: vec![provider("okta", "Okta"), provider("entra", "Acme staff")],
-        login: problem.map_or_else(String::new, |_| "ada@acme.test".into()),
+        typed: problem.map_or_else(String::new, |_| "ada@acme.test".into()),
         problem,
         leads_to: Vec::new(),
     }
@@ -442,7 +448,7 @@ fn connections() -> Connections {
         look: look(),
         csrf: "csrf".into(),
         user: "ada@acme.test".into(),
-        connections: vec![
+        all: vec![
             one(
                 ClientShown::new("Claude", Standing::Verified),
                 "https://claude.ai",

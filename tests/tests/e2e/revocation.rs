@@ -283,7 +283,7 @@ impl Trial {
         for gateway in self.gateways() {
             let fresh = async || {
                 let metrics = gateway.metrics().await?;
-                let fresh = |feed| metrics.contains(&format!("_feed_fresh{{feed=\"{feed}\"}} 1"));
+                let fresh = |feed| metrics.contains(&format!("feed=\"{feed}\"}} 1"));
                 Ok((fresh("redis") && fresh("stream")).then_some(()))
             };
             until(end, fresh).await?;

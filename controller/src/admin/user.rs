@@ -134,7 +134,7 @@ async fn create(
     tx.commit_recorded(Some(tenant), &entry).await?;
     Ok(v1::CreateUserResponse {
         user: Some(shown),
-        password: password.map(Password::to_show).unwrap_or_default(),
+        password: password.map(Password::shown).unwrap_or_default(),
     })
 }
 
@@ -274,7 +274,7 @@ async fn set_password(
     let user = commit(tx, &before, &after, unseen.as_bytes()).await?;
     Ok(v1::SetPasswordResponse {
         user: Some(user),
-        password: password.map(Password::to_show).unwrap_or_default(),
+        password: password.map(Password::shown).unwrap_or_default(),
     })
 }
 

@@ -68,7 +68,6 @@ pub(crate) enum Code {
     SlowDown,
     ExpiredToken,
     ServerError,
-    TemporarilyUnavailable,
 }
 
 impl Code {
@@ -91,7 +90,6 @@ impl Code {
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
             Self::ServerError => "server_error",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
 }

@@ -93,7 +93,7 @@ impl Default for Rules {
     }
 }
 
-const ACCESS_LIFE: Duration = Duration::from_mins(60);
+const ACCESS_LIFE: Duration = Duration::from_hours(1);
 const IDLE_LIFE: Duration = Duration::from_hours(24 * 90);
 const GRANT_LIFE: Duration = Duration::from_hours(24 * 365);
 /// No access token lives longer, whatever a tenant chooses.
@@ -116,11 +116,11 @@ mod tests {
             }],
             ..Rules::default()
         };
-        let roles = ["dev".to_owned(), "deployer".to_owned()];
-        assert_eq!(rules.roles_with(&roles, &["mcp".into()]), ["dev"]);
+        let everything = ["dev".to_owned(), "deployer".to_owned()];
+        assert_eq!(rules.roles_with(&everything, &["mcp".into()]), ["dev"]);
         assert_eq!(
-            rules.roles_with(&roles, &["mcp".into(), "deploy".into()]),
-            roles
+            rules.roles_with(&everything, &["mcp".into(), "deploy".into()]),
+            everything
         );
     }
 }

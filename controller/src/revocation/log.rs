@@ -45,14 +45,6 @@ impl Logs {
         Self { newest, shared }
     }
 
-    /// Nobody follows a database: the logs are the test's.
-    #[cfg(test)]
-    pub(crate) fn scripted(newest: watch::Receiver<Option<Arc<Log>>>) -> Self {
-        let shared = Shared::new();
-        shared.looked(Instant::now());
-        Self::new(newest, Arc::new(shared))
-    }
-
     /// The newest log; `None` until the database was read once.
     pub fn newest(&self) -> Option<Arc<Log>> {
         self.newest.borrow().clone()

@@ -47,7 +47,7 @@ impl Tx<OneTenant> {
         .bind(f64::from(pace.most))
         .fetch_optional(&mut *self.sql)
         .await?;
-        if counted == Some(1) && self.time.microsecond() % SWEEP_EVERY == 0 {
+        if counted == Some(1) && self.time.microsecond().is_multiple_of(SWEEP_EVERY) {
             self.sweep_attempts(MOST_ROWS).await?;
         }
         match counted {

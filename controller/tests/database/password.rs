@@ -119,7 +119,7 @@ async fn what_is_remembered_of_guesses_is_bounded() {
     sqlx::query(fill).execute(&mut sql).await.unwrap();
     let began = Instant::now();
     for guess in 0.. {
-        let network = format!("2001:db8:{:x}::1", guess);
+        let network = format!("2001:db8:{guess:x}::1");
         world
             .sign_in(&format!("user-{guess}"), "wrong", &format!("[{network}]"))
             .await;

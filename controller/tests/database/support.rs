@@ -110,7 +110,7 @@ impl Stack {
         };
         let start = Instant::now();
         while !ports.exists() {
-            assert!(start.elapsed() < Duration::from_secs(60), "{}", self.log());
+            assert!(start.elapsed() < Duration::from_mins(1), "{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let ports: serde_json::Value =

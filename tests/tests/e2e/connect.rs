@@ -14,17 +14,17 @@ mod others;
 /// S2-11, S2-12, S4-32, S4-33.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_typescript_client_connects_on_the_first_try_and_stays_connected() -> Result<()> {
-    lives_through_everything(Connector::TypeScriptModern).await
+    Box::pin(lives_through_everything(Connector::TypeScriptModern)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_typescript_client_of_the_older_era_connects_on_the_first_try() -> Result<()> {
-    lives_through_everything(Connector::TypeScriptLegacy).await
+    Box::pin(lives_through_everything(Connector::TypeScriptLegacy)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_client_connects_on_the_first_try_and_stays_connected() -> Result<()> {
-    lives_through_everything(Connector::Python).await
+    Box::pin(lives_through_everything(Connector::Python)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use crate::{
     error::Error,
 };
 
-/// Reads the issuer (OpenID Connect Core §2): a URL without query and fragment.
+/// Reads the issuer (`OpenID` Connect Core §2): a URL without query and fragment.
 pub(super) fn endpoint(checks: &mut Checks, issuer: &str) -> Option<Endpoint> {
     let endpoint = checks.keep(ISSUER, Endpoint::parse(issuer))?;
     if issuer.len() > URL {

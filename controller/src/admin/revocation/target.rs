@@ -58,21 +58,21 @@ impl Target {
                 tx.end_grants(GrantsOf::User(user.uid), BY_OPERATOR).await?;
                 tx.end_browser_sessions(user.uid).await?;
                 // After that: whoever was signing in meanwhile has waited, or signs in again.
-                tx.revoke(revoked(RevocationKind::User, user.uid, now()));
+                tx.revoke(revoked(RevocationKind::User, &user.uid, now()));
                 Ok(Change::Recorded(name.to_string()))
             }
             Self::Client(name) => {
                 let client = tx.client_to_revoke(name.client.as_str()).await?;
                 let (uid, client_id) = client.ok_or_else(|| Error::NotFound(name.to_string()))?;
                 tx.end_grants(GrantsOf::Client(uid), BY_OPERATOR).await?;
-                tx.revoke(revoked(RevocationKind::Client, client_id, now()));
+                tx.revoke(revoked(RevocationKind::Client, &client_id, now()));
                 Ok(Change::Recorded(name.to_string()))
             }
             Self::Everything => {
                 tx.end_grants(GrantsOf::Everybody, BY_OPERATOR).await?;
                 tx.end_all_browser_sessions().await?;
                 let tenant = tx.tenant().uid;
-                tx.revoke(revoked(RevocationKind::Tenant, tenant, now()));
+                tx.revoke(revoked(RevocationKind::Tenant, &tenant, now()));
                 Ok(Change::Recorded(tx.tenant().name()))
             }
             Self::SigningKey(name) => signing_key(tx, parts, &name).await,
@@ -120,7 +120,7 @@ async fn signing_key(
 /// Something that nodes remember for as long as a token could be presented.
 pub(super) fn revoked(
     kind: RevocationKind,
-    id: impl ToString,
+    id: &impl ToString,
     issued_until: Option<OffsetDateTime>,
 ) -> Revoked {
     Revoked {

@@ -82,7 +82,7 @@ impl Password {
     }
 
     /// What the answer shows: the password, if nobody knows it yet.
-    pub(super) fn to_show(self) -> String {
+    pub(super) fn shown(self) -> String {
         if self.generated {
             self.text.to_string()
         } else {
@@ -98,10 +98,10 @@ mod tests {
     #[test]
     fn a_password_is_given_or_made() {
         let made = read("", true).unwrap();
-        assert!(made.to_show().len() >= 20);
+        assert!(made.shown().len() >= 20);
         let given = read("correct horse battery", false).unwrap();
         assert_eq!(given.text().as_str(), "correct horse battery");
-        assert_eq!(given.to_show(), "");
+        assert_eq!(given.shown(), "");
         for (password, generate, field) in [
             ("correct horse battery", true, "password"),
             ("", false, "password.password"),

@@ -75,7 +75,7 @@ async fn begun(
     Ok(onward.response())
 }
 
-/// The authorization request (OpenID Connect Core §3.1.2.1).
+/// The authorization request (`OpenID` Connect Core §3.1.2.1).
 fn url(
     guest: &Guest,
     provider: &IdentityProvider,

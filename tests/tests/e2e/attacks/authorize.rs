@@ -104,7 +104,6 @@ async fn a_request_without_a_proper_challenge_is_sent_back() -> Result<()> {
     let field = Field::new().await?;
     let pkce = Pkce::new();
     let good = field.good(&pkce);
-    type Params<'a> = Vec<(&'a str, &'a str)>;
     let without = |name: &str| -> Params<'_> {
         let kept = good.iter().filter(|(known, _)| *known != name);
         kept.copied().collect()
@@ -179,6 +178,8 @@ async fn parameters_that_are_there_twice_are_refused() -> Result<()> {
     ensure!(parameter(&back, "code").is_some(), "{back}");
     Ok(())
 }
+
+type Params<'a> = Vec<(&'a str, &'a str)>;
 
 async fn ask(field: &Field, params: &[(&str, &str)]) -> Result<Response> {
     let mut agent = field.agent();

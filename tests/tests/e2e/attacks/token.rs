@@ -23,7 +23,7 @@ async fn forged_tokens_are_refused_alike() -> Result<()> {
     let read = |part: &str| -> Result<Value> {
         Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
     };
-    let headed = |change: fn(&mut Value)| -> Result<String> {
+    let with_header = |change: fn(&mut Value)| -> Result<String> {
         let mut header = read(header)?;
         change(&mut header);
         Ok(format!("{}.{payload}.{signature}", part(&header)))
@@ -31,11 +31,11 @@ async fn forged_tokens_are_refused_alike() -> Result<()> {
     let mut claims = read(payload)?;
     claims["roles"] = json!(["admin"]);
     let forged = [
-        headed(|header| header["alg"] = json!("none"))?,
-        headed(|header| header["alg"] = json!("HS256"))?,
-        headed(|header| header["kid"] = json!("unknown"))?,
-        headed(|header| header["jku"] = json!("https://evil.example/jwks"))?,
-        headed(|header| header["typ"] = json!("JWT"))?,
+        with_header(|header| header["alg"] = json!("none"))?,
+        with_header(|header| header["alg"] = json!("HS256"))?,
+        with_header(|header| header["kid"] = json!("unknown"))?,
+        with_header(|header| header["jku"] = json!("https://evil.example/jwks"))?,
+        with_header(|header| header["typ"] = json!("JWT"))?,
         format!("{header}.{}.{signature}", part(&claims)),
         format!("{header}.{payload}."),
         format!("{header}.{payload}.{}", "A".repeat(86)),

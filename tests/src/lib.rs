@@ -71,6 +71,9 @@ pub mod agent;
 /// A person with a browser.
 pub mod person;
 
+/// An independent OpenID provider as a process.
+pub mod idp;
+
 /// Clients that connect from an MCP URL and nothing else.
 pub mod connect;
 

@@ -8,7 +8,7 @@ use http::{
     HeaderName, Response,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
-        CONTENT_TYPE, EXPIRES, LOCATION, PRAGMA, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+        CONTENT_TYPE, EXPIRES, LOCATION, PRAGMA, REFERRER_POLICY, REFRESH, RETRY_AFTER, SET_COOKIE,
         WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
@@ -53,7 +53,7 @@ async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, DoorError> {
 }
 
 /// What of a controller's headers a client gets.
-const PASSING: [HeaderName; 14] = [
+const PASSING: [HeaderName; 15] = [
     ALLOW,
     CACHE_CONTROL,
     CONTENT_LANGUAGE,
@@ -63,6 +63,7 @@ const PASSING: [HeaderName; 14] = [
     LOCATION,
     PRAGMA,
     REFERRER_POLICY,
+    REFRESH,
     RETRY_AFTER,
     SET_COOKIE,
     WWW_AUTHENTICATE,

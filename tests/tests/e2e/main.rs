@@ -20,6 +20,7 @@ mod kek;
 mod leakage;
 mod limits;
 mod load;
+mod oidc;
 mod people;
 mod quarantine;
 mod quickstart;

@@ -161,7 +161,7 @@ mod tests {
             }
         }
         reads.sort();
-        insta::assert_snapshot!(reads.join(" "), @"authenticators.get hints.get keys.get keys.list limits.get limits.get nodes.get nodes.list policies.get policies.get policies.get revisions.get revisions.list revisions.wait servers.get servers.list staticTokens.get staticTokens.list tenants.get tenants.list tokens.list");
+        insta::assert_snapshot!(reads.join(" "), @"authenticators.get clients.get clients.list grants.get grants.list hints.get identityProviders.get identityProviders.list keys.get keys.list limits.get limits.get nodes.get nodes.list oauthSettings.get policies.get policies.get policies.get revisions.get revisions.list revisions.wait servers.get servers.list signingKeys.list staticTokens.get staticTokens.list tenants.get tenants.list tokens.list users.get users.list");
     }
 
     fn access(permission: &str, scope: Scope) -> Access {

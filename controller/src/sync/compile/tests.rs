@@ -27,6 +27,11 @@ fn a_tenant_is_compiled() {
         ],
         authenticators: None,
         limits: None,
+        signing_keys: [],
+        display_name: "Acme",
+        branding: None,
+        scopes: [],
+        revocation_grace: None,
     }
 "#);
 }

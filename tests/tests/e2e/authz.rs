@@ -120,6 +120,93 @@ const REQUESTS: &[(&str, &str)] = &[
         r#"{"name":"tenants/acme/keys/extra"}"#,
     ),
     (
+        "ClientService.CreateClient",
+        r#"{"parent":"tenants/acme","clientId":"extra","client":{"redirectUris":["https://app.example/cb"]}}"#,
+    ),
+    (
+        "ClientService.GetClient",
+        r#"{"name":"tenants/acme/clients/extra"}"#,
+    ),
+    ("ClientService.ListClients", r#"{"parent":"tenants/acme"}"#),
+    (
+        "ClientService.UpdateClient",
+        r#"{"client":{"name":"tenants/acme/clients/extra","displayName":"x"},"updateMask":"displayName"}"#,
+    ),
+    (
+        "ClientService.RotateClientSecret",
+        r#"{"name":"tenants/acme/clients/extra"}"#,
+    ),
+    (
+        "ClientService.DeleteClient",
+        r#"{"name":"tenants/acme/clients/extra"}"#,
+    ),
+    (
+        "UserService.CreateUser",
+        r#"{"parent":"tenants/acme","userId":"extra","user":{"login":"extra@acme.test"}}"#,
+    ),
+    (
+        "UserService.GetUser",
+        r#"{"name":"tenants/acme/users/extra"}"#,
+    ),
+    ("UserService.ListUsers", r#"{"parent":"tenants/acme"}"#),
+    (
+        "UserService.UpdateUser",
+        r#"{"user":{"name":"tenants/acme/users/extra","displayName":"x"},"updateMask":"displayName"}"#,
+    ),
+    (
+        "UserService.SetPassword",
+        r#"{"name":"tenants/acme/users/extra","password":{"generate":true}}"#,
+    ),
+    (
+        "UserService.DeleteUser",
+        r#"{"name":"tenants/acme/users/extra"}"#,
+    ),
+    (
+        "IdentityProviderService.CreateIdentityProvider",
+        r#"{"parent":"tenants/acme","identityProviderId":"extra","identityProvider":{"issuer":"https://idp.example","clientId":"us"}}"#,
+    ),
+    (
+        "IdentityProviderService.GetIdentityProvider",
+        r#"{"name":"tenants/acme/identityProviders/extra"}"#,
+    ),
+    (
+        "IdentityProviderService.ListIdentityProviders",
+        r#"{"parent":"tenants/acme"}"#,
+    ),
+    (
+        "IdentityProviderService.UpdateIdentityProvider",
+        r#"{"identityProvider":{"name":"tenants/acme/identityProviders/extra","displayName":"x"},"updateMask":"displayName"}"#,
+    ),
+    (
+        "IdentityProviderService.DeleteIdentityProvider",
+        r#"{"name":"tenants/acme/identityProviders/extra"}"#,
+    ),
+    (
+        "OauthService.GetOauthSettings",
+        r#"{"name":"tenants/acme/oauthSettings"}"#,
+    ),
+    (
+        "OauthService.SetOauthSettings",
+        r#"{"oauthSettings":{"name":"tenants/acme/oauthSettings"}}"#,
+    ),
+    (
+        "OauthService.GetGrant",
+        r#"{"name":"tenants/acme/grants/0190b7c2-6f00-7abc-8def-0123456789ab"}"#,
+    ),
+    ("OauthService.ListGrants", r#"{"parent":"tenants/acme"}"#),
+    (
+        "OauthService.ListSigningKeys",
+        r#"{"parent":"tenants/acme"}"#,
+    ),
+    (
+        "OauthService.RotateSigningKey",
+        r#"{"parent":"tenants/acme"}"#,
+    ),
+    (
+        "RevocationService.Revoke",
+        r#"{"parent":"tenants/acme","everything":true}"#,
+    ),
+    (
         "TokenService.CreateToken",
         r#"{"token":{"role":"TOKEN_ROLE_VIEWER"}}"#,
     ),
@@ -191,8 +278,10 @@ async fn every_method_wants_its_permission_and_its_scope() -> Result<()> {
             &world.acme
         };
         let allowed = world.call(&method, &request, Some(right)).await;
+        // What only nodes and users make is not there to be found.
+        let unmade = ["NodeService.DeleteNode", "OauthService.GetGrant"];
         let fine =
-            allowed == Code::Ok || (name == "NodeService.DeleteNode" && allowed == Code::NotFound);
+            allowed == Code::Ok || (unmade.contains(&name.as_str()) && allowed == Code::NotFound);
         ensure!(fine, "{name} with the right token: {allowed:?}");
     }
     Ok(())

@@ -132,7 +132,7 @@ async fn our_own_client_asks_for_the_admin_api_and_nobody_elses() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let form = [[("client_id", "app")].as_slice(), &admin].concat();
     let answer = world.post("/device_authorization", &form).await;
-    assert_eq!(error(&answer), (400, "invalid_scope"));
+    assert_eq!(error(&answer), (400, "invalid_target"));
     let form = [("client_id", "svc")];
     assert_eq!(world.post("/device_authorization", &form).await.status, 401);
 }

@@ -135,7 +135,8 @@ async fn log_in(people: &People, desktop: &Desktop, claude: &Path) -> Result<()>
     let Some(Seen::End { url, .. }) = seen.last() else {
         anyhow::bail!("{seen:?}")
     };
-    input.write_all(format!("{url}\r").as_bytes()).await?;
+    // It listens there, too, and may have ended meanwhile.
+    let _ = input.write_all(format!("{url}\r").as_bytes()).await;
     let ended = timeout(DEADLINE, async {
         let mut rest = Vec::new();
         tokio::io::AsyncReadExt::read_to_end(&mut output, &mut rest).await?;
@@ -149,7 +150,7 @@ async fn log_in(people: &People, desktop: &Desktop, claude: &Path) -> Result<()>
 
 /// The authorization URL in what was printed, which a terminal may have broken into lines.
 fn address(printed: &str) -> Option<String> {
-    let start = printed.find("http://127.0.0.1")?;
+    let start = printed.find("http://localhost")?;
     let text = &printed[start..];
     let end = text.find("\r\n\r\n").or_else(|| text.find("\n\n"))?;
     let url: String = text[..end]

@@ -5,16 +5,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use proto::{
-    access::v1::OauthSettings,
+    access::v1::{OauthAuthenticator, OauthSettings, authenticator::Kind},
     admin::v1::{
-        CreateKeyRequest, Key, KeyLifespan, RevokeRequest, RevokeResponse, SetOauthSettingsRequest,
-        TenantOauthSettings, TokenInput, revoke_request::Target,
+        CreateKeyRequest, CreateUserRequest, Grant, Key, KeyLifespan, ListGrantsRequest,
+        PasswordInput, RevokeRequest, RevokeResponse, SetOauthSettingsRequest, TenantOauthSettings,
+        TokenInput, User, revoke_request::Target,
     },
 };
 use serde_json::json;
-use tests::{cluster::Cluster, gateway::Gateway, http::Response, wire::Wire};
+use tests::{
+    agent::{Agent, Pkce},
+    cluster::Cluster,
+    gateway::Gateway,
+    http::Response,
+    person::Person,
+    wire::Wire,
+};
 
 use crate::{
+    attacks::{public, text},
     calls::{Acme, tool_call},
     doors::Doors,
 };
@@ -38,6 +47,26 @@ async fn a_revoked_credential_is_refused_once_the_nodes_confirm_it() -> Result<(
         let again = trial.revoke(&victim, None).await?;
         ensure!(again.revocation > told.revocation, "{again:?}");
     }
+    Ok(())
+}
+
+/// What ends more than one credential: what a key signed, and everything that was issued. A new sign-in
+/// works at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_key_and_everything_take_all_tokens_along() -> Result<()> {
+    let trial = Trial::start().await?;
+    for kind in ["signing key", "everything"] {
+        let victims = [
+            trial.credential(kind).await?,
+            trial.credential("token").await?,
+        ];
+        let told = trial.revoke(&victims[0], Some(PATIENCE)).await?;
+        ensure!(told.nodes.iter().all(|node| node.confirmed), "{told:?}");
+        for victim in &victims {
+            trial.refused_soon(victim).await?;
+        }
+    }
+    trial.credential("token").await?;
     Ok(())
 }
 
@@ -93,10 +122,13 @@ async fn a_redis_restarted_from_an_older_dump_brings_nothing_back() -> Result<()
         }
     }
     // Both feeds are whole again before one of them goes.
-    trial.revoke(&later[0], Some(PATIENCE)).await?;
+    let (first, others) = later.split_first().context("some")?;
+    trial.revoke(first, Some(PATIENCE)).await?;
     trial.followed().await?;
     trial.wire()?.cut();
-    ensure!(trial.revoke(&later[1], None).await?.in_redis);
+    for victim in others {
+        ensure!(trial.revoke(victim, None).await?.in_redis);
+    }
     for victim in &later {
         trial.refused_soon(victim).await?;
     }
@@ -172,6 +204,9 @@ impl Trial {
         let trial = Self {
             doors: Doors::open(acme).await?,
         };
+        let mut kinds = trial.doors.all_kinds();
+        kinds.push(Kind::Oauth(OauthAuthenticator {}));
+        trial.doors.set_authenticators(kinds).await?;
         trial.followed().await?;
         Ok(trial)
     }
@@ -197,7 +232,8 @@ impl Trial {
     async fn credential(&self, kind: &str) -> Result<Credential> {
         let credential = match kind {
             "key" => self.key().await?,
-            _ => self.session().await?,
+            "session" => self.session().await?,
+            _ => self.connected(kind).await?,
         };
         self.works(&credential).await?;
         Ok(credential)
@@ -233,6 +269,75 @@ impl Trial {
             }),
             text,
         })
+    }
+
+    /// The access token of a new user by a new client, to be revoked as what `kind` says.
+    async fn connected(&self, kind: &str) -> Result<Credential> {
+        let id = format!("u{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+        let person = Person {
+            login: format!("{id}@acme.test"),
+            password: "correct horse battery staple".to_owned(),
+        };
+        let user = User {
+            login: person.login.clone(),
+            roles: vec!["dev".into()],
+            ..Default::default()
+        };
+        let request = CreateUserRequest {
+            parent: ACME.into(),
+            user_id: id.clone(),
+            user: Some(user),
+            password: Some(PasswordInput {
+                password: person.password.clone(),
+                ..Default::default()
+            }),
+        };
+        self.doors.admin.users.clone().create_user(request).await?;
+        let text = self.sign_in(&id, &person).await?;
+        let grant = self.grant_of(&id).await?;
+        let target = match kind {
+            "grant" => Target::Grant(grant.name),
+            "user" => Target::User(grant.user),
+            "client" => Target::Client(grant.client),
+            "signing key" => {
+                let kid = token::access::kid_of(&text).context("a kid")?;
+                Target::SigningKey(format!("{ACME}/signingKeys/{kid}"))
+            }
+            "everything" => Target::Everything(true),
+            _ => Target::Token(TokenInput {
+                value: text.clone(),
+            }),
+        };
+        Ok(Credential { text, target })
+    }
+
+    async fn sign_in(&self, name: &str, person: &Person) -> Result<String> {
+        let redirect = format!("https://{name}.example/cb");
+        let issuer = format!("http://{}", Acme::HOST);
+        let mut agent = Agent::new(self.gateways()[0].address(), &issuer);
+        let client = public(&agent, name, &[&redirect]).await?;
+        let pkce = Pkce::new();
+        let params = [
+            ("response_type", "code"),
+            ("client_id", &client),
+            ("redirect_uri", &redirect),
+            ("code_challenge", &pkce.challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let back = agent.authorize(person, &params, "allow").await?;
+        let answer = agent.redeem(&client, &redirect, &back, &pkce).await?;
+        ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
+        Ok(text(&answer.json()?, "access_token")?.to_owned())
+    }
+
+    async fn grant_of(&self, user: &str) -> Result<Grant> {
+        let request = ListGrantsRequest {
+            parent: ACME.into(),
+            user: format!("{ACME}/users/{user}"),
+            ..Default::default()
+        };
+        let answer = self.doors.admin.oauth.clone().list_grants(request).await?;
+        answer.into_inner().grants.pop().context("a grant")
     }
 
     async fn call(&self, gateway: &Gateway, credential: &Credential) -> Result<Response> {
@@ -319,7 +424,7 @@ async fn until<T>(end: Instant, ask: impl AsyncFn() -> Result<Option<T>>) -> Res
     }
 }
 
-const KINDS: [&str; 2] = ["key", "session"];
+const KINDS: [&str; 6] = ["key", "session", "token", "grant", "user", "client"];
 const ACME: &str = "tenants/acme";
 const PATIENCE: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(10);

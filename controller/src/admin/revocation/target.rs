@@ -83,8 +83,11 @@ impl Target {
 async fn one_grant(tx: &mut Tx<OneTenant>, name: &GrantName) -> Result<Change, Error> {
     let missing = || Error::NotFound(name.to_string());
     let uid = name.grant.as_str().parse().map_err(|_| missing())?;
-    if !grant::revoke(tx, GrantUid::from_uuid(uid), BY_OPERATOR).await? {
-        return Err(missing());
+    let uid = GrantUid::from_uuid(uid);
+    if !grant::revoke(tx, uid, BY_OPERATOR).await? {
+        // It has ended already: said again, for whoever waits for nodes once more.
+        tx.grant(uid).await?.ok_or_else(missing)?;
+        tx.revoke(revoked(RevocationKind::Grant, &uid, None));
     }
     Ok(Change::Recorded(name.to_string()))
 }

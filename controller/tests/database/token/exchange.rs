@@ -140,7 +140,7 @@ async fn a_guessed_code_has_no_effect() {
     assert_eq!(world.exchange("app", &code, &[]).await.status, 200);
 }
 
-/// TOK-1, TOK-8, AUTHZ-3, A6: a form, each parameter once, one way to say who asks.
+/// TOK-1, TOK-8, AUTHZ-3, A6, A39: a form, each parameter once, one way to say who asks.
 #[tokio::test]
 async fn a_request_that_is_none_is_refused() {
     let mut world = World::start().await;
@@ -158,6 +158,13 @@ async fn a_request_that_is_none_is_refused() {
         ),
         (
             [("client_id", "app"), ("grant_type", "password")],
+            (400, "unsupported_grant_type"),
+        ),
+        (
+            [
+                ("client_id", "app"),
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            ],
             (400, "unsupported_grant_type"),
         ),
         (

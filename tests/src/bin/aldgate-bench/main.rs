@@ -1,4 +1,4 @@
-//! Benchmarks of the gateway beside its peers: `./dev bench`. Every figure is a ratio within one
+//! Benchmarks of the cluster beside its peers: `./dev bench`. Every figure is a ratio within one
 //! interleaved run on this machine; `docs/benchmarks.md` says how to read them.
 
 #![expect(clippy::print_stdout, reason = "it prints tables for a person")]
@@ -9,6 +9,7 @@ mod core;
 mod load;
 mod peers;
 mod propagation;
+mod refresh;
 mod rounds;
 mod streams;
 mod tokens;
@@ -29,7 +30,7 @@ use tests::{
 
 use crate::{load::Contender, peers::Peer, rounds::Rounds};
 
-/// Benchmarks of the gateway beside its peers.
+/// Benchmarks of the cluster beside its peers.
 #[derive(Debug, Parser)]
 #[command(name = "./dev bench")]
 struct Args {
@@ -75,6 +76,18 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         changes: u32,
     },
+    /// CPU per refresh grant, beside npm oidc-provider with everything in memory.
+    Token {
+        /// Chains of refresh tokens at once.
+        #[arg(long, default_value_t = 16)]
+        connections: usize,
+        /// Interleaved rounds.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of load per contender and round, after one of warming up.
+        #[arg(long, default_value_t = 3)]
+        seconds: u32,
+    },
     /// Serve as the upstream (what the others start).
     #[command(hide = true)]
     Upstream { addr: SocketAddr },
@@ -105,7 +118,13 @@ fn main() -> Result<()> {
             })
             .await?;
             run(Command::Streams { count: 1000 }).await?;
-            run(Command::Propagation { changes: 500 }).await
+            run(Command::Propagation { changes: 500 }).await?;
+            run(Command::Token {
+                connections: 16,
+                rounds: 5,
+                seconds: 3,
+            })
+            .await
         }),
     }
 }
@@ -131,6 +150,11 @@ async fn run(command: Command) -> Result<()> {
         } => access::measure(connections, rounds, seconds).await,
         Command::Streams { count } => memory(count).await,
         Command::Propagation { changes } => propagate(changes).await,
+        Command::Token {
+            connections,
+            rounds,
+            seconds,
+        } => refresh::measure(connections, rounds, seconds).await,
         Command::Upstream { .. } | Command::Bare { .. } => Ok(()),
     }
 }

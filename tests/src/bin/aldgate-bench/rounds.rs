@@ -26,10 +26,16 @@ impl Rounds {
                 results.push(contender.load(dir, connections, seconds)?);
             }
         }
-        Ok(Self {
-            names: contenders.iter().map(|contender| contender.name).collect(),
+        let names: Vec<_> = contenders.iter().map(|contender| contender.name).collect();
+        Ok(Self::of(&names, measured))
+    }
+
+    /// What was measured in turn for contenders of these names.
+    pub(crate) fn of(names: &[&'static str], measured: Vec<Vec<Measured>>) -> Self {
+        Self {
+            names: names.to_vec(),
             measured,
-        })
+        }
     }
 
     /// A Markdown table; ratios are to the contender called `base`.

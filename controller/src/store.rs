@@ -188,6 +188,8 @@ pub struct Platform;
 pub struct OneTenant {
     /// The tenant as this transaction found it.
     pub tenant: tenant::Tenant,
+    /// The settings of its authorization server, as stored.
+    oauth: Option<serde_json::Value>,
 }
 
 /// One transaction. Dropped without a commit, it changes nothing.
@@ -231,8 +233,7 @@ impl Store {
 
     /// A transaction on the installation's rows and, for lists and creation, on all tenants'.
     pub async fn platform(&self, author: Author) -> Result<Tx<Platform>, StoreError> {
-        let mut sql = self.pool.begin().await?;
-        set_scope(&mut sql, None).await?;
+        let sql = self.pool.begin_with(AS_PLATFORM).await?;
         Ok(self.bind(sql, Platform, author))
     }
 
@@ -244,13 +245,7 @@ impl Store {
         reach: Reach,
         slug: &proto::name::Slug,
     ) -> Result<Option<Tx<OneTenant>>, StoreError> {
-        let mut sql = self.pool.begin().await?;
-        set_scope(&mut sql, reach.confined_to()).await?;
-        let Some(tenant) = tenant::by_slug(&mut sql, slug.as_str()).await? else {
-            return Ok(None);
-        };
-        set_scope(&mut sql, Some(tenant.uid)).await?;
-        Ok(Some(self.bind(sql, OneTenant { tenant }, author)))
+        self.enter(author, reach, Sought::Slug(slug)).await
     }
 
     /// A transaction on the rows of the tenant with this uid; `None` when there is none.
@@ -259,14 +254,8 @@ impl Store {
         author: Author,
         tenant: TenantUid,
     ) -> Result<Option<Tx<OneTenant>>, StoreError> {
-        let mut sql = self.pool.begin().await?;
-        set_scope(&mut sql, Some(tenant)).await?;
-        let slug = tenant::slug_of(&mut sql, tenant).await?;
-        drop(sql);
-        match slug.and_then(|slug| slug.parse().ok()) {
-            Some(slug) => self.tenant(author, Reach::Tenant(tenant), &slug).await,
-            None => Ok(None),
-        }
+        self.enter(author, Reach::Tenant(tenant), Sought::Uid(tenant))
+            .await
     }
 
     /// A transaction on the rows of the tenant with this address; `None` when there is none.
@@ -275,18 +264,29 @@ impl Store {
         author: Author,
         place: &Place,
     ) -> Result<Option<Tx<OneTenant>>, StoreError> {
-        let slug = match place {
-            Place::Tenant(slug) => Some(slug.as_str().to_owned()),
-            Place::Origin(origin) => {
+        let sought = match place {
+            Place::Tenant(slug) => Sought::Slug(slug),
+            Place::Origin(origin) => Sought::Origin(origin),
+        };
+        self.enter(author, Reach::Platform, sought).await
+    }
+
+    async fn enter(
+        &self,
+        author: Author,
+        reach: Reach,
+        sought: Sought<'_>,
+    ) -> Result<Option<Tx<OneTenant>>, StoreError> {
+        let mut sql = match reach {
+            Reach::Platform => self.pool.begin_with(AS_PLATFORM).await?,
+            Reach::Tenant(tenant) => {
                 let mut sql = self.pool.begin().await?;
-                set_scope(&mut sql, None).await?;
-                tenant::slug_at(&mut sql, origin).await?
+                set_scope(&mut sql, Some(tenant)).await?;
+                sql
             }
         };
-        match slug.and_then(|slug| slug.parse().ok()) {
-            Some(slug) => self.tenant(author, Reach::Platform, &slug).await,
-            None => Ok(None),
-        }
+        let found = tenant::enter(&mut sql, sought).await?;
+        Ok(found.map(|scope| self.bind(sql, scope, author)))
     }
 
     fn bind<S>(&self, sql: Transaction<'static, Postgres>, scope: S, author: Author) -> Tx<S> {
@@ -310,6 +310,14 @@ pub enum Place {
     Tenant(proto::name::Slug),
 }
 
+/// By what a tenant is looked for.
+#[derive(Debug, Clone, Copy)]
+enum Sought<'a> {
+    Slug(&'a proto::name::Slug),
+    Origin(&'a str),
+    Uid(TenantUid),
+}
+
 /// Which tenants a caller may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -317,15 +325,6 @@ pub enum Reach {
     Platform,
     /// This one.
     Tenant(TenantUid),
-}
-
-impl Reach {
-    fn confined_to(self) -> Option<TenantUid> {
-        match self {
-            Self::Platform => None,
-            Self::Tenant(tenant) => Some(tenant),
-        }
-    }
 }
 
 impl<S> Tx<S> {
@@ -352,7 +351,8 @@ impl Tx<OneTenant> {
     }
 }
 
-/// The only place that says whose rows a transaction sees: one tenant's, or all.
+/// Says whose rows a transaction sees: one tenant's, or all. Apart from this, [`AS_PLATFORM`] alone
+/// widens that, and [`tenant::enter`] narrows it.
 pub(crate) async fn set_scope(
     sql: &mut Transaction<'static, Postgres>,
     tenant: Option<TenantUid>,
@@ -371,6 +371,10 @@ pub(crate) async fn set_scope(
     .await?;
     Ok(())
 }
+
+/// Begins a transaction that sees all tenants, in one round trip.
+const AS_PLATFORM: &str = "BEGIN;
+     SELECT set_config('aldgate.tenant', '', true), set_config('aldgate.platform', 'on', true)";
 
 pub(crate) fn changed(table: &'static str, wanted: u64, found: u64) -> Result<(), StoreError> {
     if wanted == found {

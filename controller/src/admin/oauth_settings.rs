@@ -27,8 +27,8 @@ pub(super) async fn get(
     request: &v1::GetOauthSettingsRequest,
 ) -> Result<v1::GetOauthSettingsResponse, Error> {
     let name: OauthSettingsName = field::name("name", &request.name)?;
-    let mut tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
-    let settings = tx.oauth_settings().await?;
+    let tx = actor.enter(&admin.0.store, &name.tenant, &name).await?;
+    let settings = tx.oauth_settings()?;
     let revision = tx.tenant().revision;
     Ok(v1::GetOauthSettingsResponse {
         oauth_settings: Some(view(tx.tenant(), settings, revision)),
@@ -58,7 +58,7 @@ pub(super) async fn set(
     };
     let tenant = tx.lock_tenant().await?.ok_or_else(gone)?;
     check_etag(&given.etag, tenant.revision)?;
-    let before = tx.oauth_settings().await?;
+    let before = tx.oauth_settings()?;
     tx.set_oauth_settings(given.settings.as_ref()).await?;
     let digest = |settings| digest::of(SETTINGS, &view(&tenant, settings, 0));
     let entry = Entry {

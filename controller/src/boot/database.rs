@@ -70,6 +70,17 @@ async fn pool(
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
+        // Under load a round trip for each transaction would be dear, and no server goes away and
+        // comes back within such a pause.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > UNTESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .map_err(|source| BootError::Connect { name, source })
@@ -80,4 +91,5 @@ const FEED: &str = "ALDGATE_DATABASE_FEED_URL";
 const OWNER: &str = "ALDGATE_DATABASE_OWNER_URL";
 const APP_CONNECTIONS: u32 = 16;
 const FEED_CONNECTIONS: u32 = 5;
+const UNTESTED: Duration = Duration::from_millis(50);
 const ACQUIRE: Duration = Duration::from_secs(2);

@@ -78,10 +78,8 @@ async fn check_client(guest: &Guest, params: &Params) -> Result<(), Setback> {
 }
 
 async fn find(guest: &Guest, params: &Params) -> Result<client::Client, Setback> {
-    let (desk, issuer, rules) = (&guest.desk, &guest.issuer, &guest.rules);
     let client_id = params.get("client_id").ok_or(Setback::UnknownClient)?;
-    let found = client::find(desk, &guest.visit, issuer, rules, client_id).await?;
-    Ok(found)
+    Ok(guest.client(client_id).await?)
 }
 
 async fn authorize(guest: &Guest, params: &Params) -> Result<Response, Setback> {

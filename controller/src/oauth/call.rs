@@ -8,9 +8,10 @@ use http::{
     HeaderMap, HeaderValue,
     header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
 };
+use time::Duration;
 
 use super::{
-    client::{self, Client},
+    client::{self, Client, Seeker},
     fault::{Code, Fault},
     issuer::Issuer,
     params::Params,
@@ -21,13 +22,12 @@ use crate::{
         Desk, Visit,
         visit::{body, only},
     },
-    store::{OneTenant, Tx},
+    store::{OneTenant, StoreError, Tx},
 };
 
 /// What came, from whom, and to whose authorization server.
 pub(super) struct Call {
     pub(super) desk: Desk,
-    pub(super) visit: Visit,
     pub(super) issuer: Issuer,
     pub(super) rules: Rules,
     pub(super) client: Client,
@@ -35,36 +35,55 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Reads a request and finds out whose it is.
-    pub(super) async fn read(desk: Desk, visit: Visit, request: Request) -> Result<Self, Fault> {
+    /// Reads a request and finds out whose it is. The transaction in which that was found out, if
+    /// it could stay open, or the next, goes on as `action`, and the client is who acts in it.
+    pub(super) async fn read(
+        desk: Desk,
+        visit: Visit,
+        request: Request,
+        action: &str,
+    ) -> Result<(Self, Tx<OneTenant>), Fault> {
         let (parts, body) = body(request).await.map_err(|_| {
             let text = "The request is too large, or was cut off";
             Fault::new(Code::InvalidRequest, text)
         })?;
         let params = form(&parts.headers, &body)?;
-        let mut tx = enter(&desk, &visit, "oauth.call").await?;
+        let tx = enter(&desk, &visit, action).await?;
         let issuer = Issuer::of(tx.tenant(), &visit);
-        let rules = Rules::of(tx.oauth_settings().await?);
-        drop(tx);
-        let client =
-            client::authenticate(&desk, &visit, &issuer, &rules, &parts.headers, &params).await?;
-        Ok(Self {
+        let rules = Rules::of(tx.oauth_settings()?);
+        let seeker = Seeker {
+            desk: &desk,
+            visit: &visit,
+            issuer: &issuer,
+            rules: &rules,
+        };
+        let found = client::authenticate(seeker, tx, &parts.headers, &params);
+        let (client, tx) = found.await?;
+        let mut tx = match tx {
+            Some(tx) => tx,
+            None => enter(&desk, &visit, action).await?,
+        };
+        let slug = client.slug.as_deref().unwrap_or(&client.client_id);
+        tx.act_as(format!("{}/clients/{slug}", tx.tenant().name()));
+        let call = Self {
             desk,
-            visit,
             issuer,
             rules,
             client,
             params,
-        })
+        };
+        Ok((call, tx))
     }
 
-    /// A transaction on the tenant's rows. The client is who acts until more is known.
-    pub(super) async fn enter(&self, action: &str) -> Result<Tx<OneTenant>, Fault> {
-        let mut tx = enter(&self.desk, &self.visit, action).await?;
-        let client = self.client.slug.as_deref();
-        let client = client.unwrap_or(&self.client.client_id);
-        tx.act_as(format!("{}/clients/{client}", tx.tenant().name()));
-        Ok(tx)
+    /// Notes that the client gets a token; often enough to show when, and no more.
+    pub(super) async fn note_use(&self, tx: &mut Tx<OneTenant>) -> Result<(), StoreError> {
+        let noted = self.client.last_used_at;
+        match self.client.uid {
+            Some(uid) if noted.is_none_or(|at| tx.time() - at >= NOTED_EVERY) => {
+                tx.note_client_used(uid).await
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The value of a parameter that must be there.
@@ -108,6 +127,8 @@ fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Fault> {
     }
     Ok(Params::parse(body)?)
 }
+
+const NOTED_EVERY: Duration = Duration::minutes(1);
 
 #[cfg(test)]
 mod tests {

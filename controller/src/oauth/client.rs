@@ -2,6 +2,7 @@
 //! an id, or built in; endpoints see no difference.
 
 use proto::{id::ClientUid, name::Slug};
+use time::OffsetDateTime;
 use token::jwt::KeySet;
 use uuid::Uuid;
 
@@ -89,6 +90,8 @@ pub(crate) struct Client {
     pub(crate) host: Option<String>,
     /// The roles of tokens that it gets for itself.
     pub(crate) roles: Vec<String>,
+    /// When it last got a token, as far as that was noted.
+    pub(crate) last_used_at: Option<OffsetDateTime>,
 }
 
 /// Where a client's public keys are.
@@ -157,6 +160,7 @@ impl Client {
             verified: true,
             host: None,
             roles: Vec::new(),
+            last_used_at: None,
         }
     }
 
@@ -188,6 +192,7 @@ impl Client {
             uid: Some(row.uid),
             slug: Some(row.slug),
             trust: row.trust,
+            last_used_at: row.last_used_at,
             ..Self::ours()
         };
         if row.client_id == OURS {
@@ -218,35 +223,56 @@ impl Client {
     }
 }
 
-/// The client of this id. No transaction is open while a document is fetched.
-pub(crate) async fn find(
-    desk: &Desk,
-    visit: &Visit,
-    issuer: &Issuer,
-    rules: &Rules,
-    client_id: &str,
-) -> Result<Client, NoClient> {
-    if client_id.is_empty() || client_id.len() > LONGEST_ID {
-        return Err(NoClient::Unknown);
+/// For whom, and where, a client is looked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Seeker<'a> {
+    pub(crate) desk: &'a Desk,
+    pub(crate) visit: &'a Visit,
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) rules: &'a Rules,
+}
+
+impl Seeker<'_> {
+    /// The client of this id.
+    pub(crate) async fn find(self, client_id: &str) -> Result<Client, NoClient> {
+        let tx = self.desk.enter(self.visit, "oauth.client").await?;
+        let tx = tx.ok_or(NoClient::Unknown)?;
+        let (client, _) = self.find_in(tx, client_id).await?;
+        Ok(client)
     }
-    let tx = desk.enter(visit, "oauth.client").await?;
-    let mut tx = tx.ok_or(NoClient::Unknown)?;
-    let row = tx.client_by_id(client_id).await?;
-    let asker = Asker {
-        tenant: tx.tenant().uid,
-        peer: visit.peer.ip(),
-    };
-    drop(tx);
-    if row.as_ref().is_some_and(|row| row.trust == Trust::Blocked) {
-        return Err(NoClient::Blocked);
-    }
-    match row {
-        row if client_id.starts_with("https://") => {
-            document::client(desk, asker, issuer, rules, client_id, row).await
+
+    /// The client of this id, and the transaction that it was found in, unless its document had to be
+    /// had: none is open while one is fetched.
+    async fn find_in(
+        self,
+        mut tx: Tx<OneTenant>,
+        client_id: &str,
+    ) -> Result<(Client, Option<Tx<OneTenant>>), NoClient> {
+        if client_id.is_empty() || client_id.len() > LONGEST_ID {
+            return Err(NoClient::Unknown);
         }
-        Some(row) => Ok(Client::of_row(row)),
-        None if client_id == OURS => Ok(Client::ours()),
-        None => Err(NoClient::Unknown),
+        let row = tx.client_by_id(client_id).await?;
+        if row.as_ref().is_some_and(|row| row.trust == Trust::Blocked) {
+            return Err(NoClient::Blocked);
+        }
+        match row {
+            row if client_id.starts_with("https://") => {
+                let asker = self.asker(&tx);
+                drop(tx);
+                let client = document::client(self, asker, client_id, row).await?;
+                Ok((client, None))
+            }
+            Some(row) => Ok((Client::of_row(row), Some(tx))),
+            None if client_id == OURS => Ok((Client::ours(), Some(tx))),
+            None => Err(NoClient::Unknown),
+        }
+    }
+
+    fn asker(self, tx: &Tx<OneTenant>) -> Asker {
+        Asker {
+            tenant: tx.tenant().uid,
+            peer: self.visit.peer.ip(),
+        }
     }
 }
 

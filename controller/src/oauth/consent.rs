@@ -11,7 +11,7 @@ use axum::{
 use super::{
     approval::{self, Answer, Approval},
     browser::SignedIn,
-    client::{self, Client, REFRESH_TOKEN},
+    client::{Client, REFRESH_TOKEN},
     fault::Code,
     guest::{self, Guest, see_other},
     login::{self, Asked, Purpose, Transaction},
@@ -131,9 +131,7 @@ async fn client(guest: &Guest, params: &Params) -> Result<Client, Setback> {
     let mut tx = guest.enter("oauth.authorize").await?;
     let transaction = login::of_form(guest, &mut tx, params).await?;
     drop(tx);
-    let client_id = &asked(&transaction)?.client_id;
-    let (desk, issuer, rules) = (&guest.desk, &guest.issuer, &guest.rules);
-    Ok(client::find(desk, &guest.visit, issuer, rules, client_id).await?)
+    Ok(guest.client(&asked(&transaction)?.client_id).await?)
 }
 
 /// Who can be asked.

@@ -41,14 +41,14 @@ async fn ask(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let call = Call::read(desk, visit, request).await?;
+    let network = attempts::network(visit.peer.ip());
+    let reading = Call::read(desk, visit, request, "oauth.device_authorization");
+    let (call, mut tx) = reading.await?;
     call.must_be_allowed(DEVICE_CODE)?;
     let wish = Wish::read(&call.issuer, &call.rules, &call.client, &call.params);
     let Wish { resources, scopes } = wish.map_err(|(code, text)| Fault::new(code, text))?;
 
-    let mut tx = call.enter("oauth.device_authorization").await?;
-    let peer = attempts::network(call.visit.peer.ip());
-    let (all, own) = tx.count_devices(&peer).await?;
+    let (all, own) = tx.count_devices(&network).await?;
     if all >= MOST || own >= MOST_OF_ONE {
         return Err(Fault::Slow(LIFE.as_secs()));
     }
@@ -60,7 +60,7 @@ async fn ask(
         state: State::Pending,
         interval_secs: INTERVAL,
         polled_at: None,
-        peer,
+        peer: network,
         expires_at: tx.time() + LIFE,
     };
     tx.insert_device(&code.sha256(), &sha256_of(&user_code), &device)

@@ -12,7 +12,6 @@ use axum::{
 use super::{
     attempts::{self, Pace},
     browser::{self, SignedIn},
-    client,
     device::{self, Pending},
     guest::{self, Guest},
     login::{self, Purpose},
@@ -71,8 +70,7 @@ async fn submitted(guest: &Guest, request: Request) -> Result<Response, Setback>
         Ok(pending) => pending,
         Err(problem) => return Ok(entry(guest, &user, code, Some(problem))),
     };
-    let (desk, issuer, rules) = (&guest.desk, &guest.issuer, &guest.rules);
-    let client = client::find(desk, &guest.visit, issuer, rules, &pending.client_id).await?;
+    let client = guest.client(&pending.client_id).await?;
     if let Some(decision) = decision {
         return decide(guest, &user, &code, &pending, decision).await;
     }
@@ -84,8 +82,8 @@ async fn submitted(guest: &Guest, request: Request) -> Result<Response, Setback>
         code,
         client: ClientShown::of(&client),
         peer: pending.peer,
-        reach: Reach::of(issuer, &pending.resources),
-        permissions: Permission::of(rules, &pending.scopes),
+        reach: Reach::of(&guest.issuer, &pending.resources),
+        permissions: Permission::of(&guest.rules, &pending.scopes),
     };
     Ok(bound.give(page.response()))
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     attempts,
     browser::{self, BROWSER, Secret, SignedIn},
+    client::{Client, NoClient, Seeker},
     issuer::{Found, Issuer},
     pages::Look,
     params::Params,
@@ -43,8 +44,8 @@ impl FromRequestParts<Desk> for Guest {
         let visit = parts.extensions.get::<Visit>().cloned();
         let visit = visit.ok_or(Setback::NoTenant)?;
         let tx = desk.enter(&visit, "oauth.page").await?;
-        let mut tx = tx.ok_or(Setback::NoTenant)?;
-        let rules = Rules::of(tx.oauth_settings().await?);
+        let tx = tx.ok_or(Setback::NoTenant)?;
+        let rules = Rules::of(tx.oauth_settings()?);
         let issuer = Issuer::of(tx.tenant(), &visit);
         if parts.method == Method::GET && issuer.found() != &Found::Canonical {
             let path = parts.uri.path_and_query();
@@ -68,6 +69,17 @@ impl Guest {
     pub(crate) async fn enter(&self, action: &str) -> Result<Tx<OneTenant>, Setback> {
         let tx = self.desk.enter(&self.visit, action).await?;
         tx.ok_or(Setback::NoTenant)
+    }
+
+    /// The client of this id.
+    pub(crate) async fn client(&self, client_id: &str) -> Result<Client, NoClient> {
+        let seeker = Seeker {
+            desk: &self.desk,
+            visit: &self.visit,
+            issuer: &self.issuer,
+            rules: &self.rules,
+        };
+        seeker.find(client_id).await
     }
 
     /// Who is signed in.

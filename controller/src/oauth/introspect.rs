@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     auth::{Desk, Visit},
-    store::refresh::{Family, Presented},
+    store::{
+        OneTenant, Tx,
+        refresh::{Family, Presented},
+    },
 };
 
 /// The route of this noun.
@@ -32,18 +35,21 @@ async fn introspect(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let call = Call::read(desk, visit, request).await?;
+    let (call, tx) = Call::read(desk, visit, request, "oauth.introspect").await?;
     let text = call.required("token")?;
     let told = match RefreshToken::lookup(text) {
-        Ok(sha256) => refresh_token(&call, &sha256).await?,
-        Err(_) => access_token(&call, text).await?,
+        Ok(sha256) => refresh_token(&call, tx, &sha256).await?,
+        Err(_) => access_token(&call, tx, text).await?,
     };
     let told = told.unwrap_or_else(|| json!({"active": false}));
     Ok(call::answer(Json(told)))
 }
 
-async fn access_token(call: &Call, text: &str) -> Result<Option<Value>, Fault> {
-    let mut tx = call.enter("oauth.introspect").await?;
+async fn access_token(
+    call: &Call,
+    mut tx: Tx<OneTenant>,
+    text: &str,
+) -> Result<Option<Value>, Fault> {
     let token = standing::read(&mut tx, call.issuer.as_str(), text).await?;
     let Some(token) = token.filter(|token| sees(&call.client, &token.client)) else {
         return Ok(None);
@@ -77,8 +83,11 @@ fn told(token: &AccessToken) -> Value {
 }
 
 /// A refresh token's own client alone sees it.
-async fn refresh_token(call: &Call, sha256: &[u8; 32]) -> Result<Option<Value>, Fault> {
-    let mut tx = call.enter("oauth.introspect").await?;
+async fn refresh_token(
+    call: &Call,
+    mut tx: Tx<OneTenant>,
+    sha256: &[u8; 32],
+) -> Result<Option<Value>, Fault> {
     let family = tx.lock_family(sha256).await?;
     let own = |family: &Family| {
         Some(family.grant.client) == call.client.uid

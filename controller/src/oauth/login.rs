@@ -18,7 +18,6 @@ use uuid::Uuid;
 pub(crate) use self::purpose::{Asked, Prompt, Purpose};
 use super::{
     browser::{self, BROWSER, SESSION, Secret, SignedIn},
-    client,
     guest::{self, Guest, see_other},
     idp,
     issuer::Issuer,
@@ -233,11 +232,9 @@ pub(crate) async fn page(
     login: &str,
     problem: Option<LoginProblem>,
 ) -> Result<Response, Setback> {
-    let (desk, issuer, rules) = (&guest.desk, &guest.issuer, &guest.rules);
     let (client, leads_to) = match &transaction.purpose {
         Purpose::Authorize(asked) => {
-            let found = client::find(desk, &guest.visit, issuer, rules, &asked.client_id).await;
-            let client = ClientShown::of(&found?);
+            let client = ClientShown::of(&guest.client(&asked.client_id).await?);
             (Some(client), vec![asked.redirect_uri.clone()])
         }
         Purpose::Connections | Purpose::Device { .. } => (None, Vec::new()),
@@ -251,7 +248,7 @@ pub(crate) async fn page(
         transaction: transaction.id,
         csrf: bound.secret.csrf(&browser::of_transaction(transaction.id)),
         client,
-        passwords: rules.passwords,
+        passwords: guest.rules.passwords,
         providers: providers
             .map(|provider| ProviderShown {
                 slug: provider.slug,

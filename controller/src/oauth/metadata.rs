@@ -50,14 +50,14 @@ async fn answer(desk: &Desk, visit: &Visit, what: fn(&Issuer, &Rules) -> Value) 
 
 /// The authorization server, where it was called by its own address.
 async fn found(desk: &Desk, visit: &Visit) -> Result<Option<(Issuer, Rules)>, Fault> {
-    let Some(mut tx) = desk.enter(visit, "oauth.metadata").await? else {
+    let Some(tx) = desk.enter(visit, "oauth.metadata").await? else {
         return Ok(None);
     };
     let issuer = Issuer::of(tx.tenant(), visit);
     match issuer.found() {
         Found::Alias(_) => Ok(None),
         Found::Canonical => {
-            let rules = Rules::of(tx.oauth_settings().await?);
+            let rules = Rules::of(tx.oauth_settings()?);
             Ok(Some((issuer, rules)))
         }
     }

@@ -67,7 +67,7 @@ async fn registered(
     let Some(mut tx) = desk.enter(visit, "oauth.register").await? else {
         return Ok(None);
     };
-    let rules = Rules::of(tx.oauth_settings().await?);
+    let rules = Rules::of(tx.oauth_settings()?);
     if !rules.dynamic {
         return Ok(None);
     }

@@ -33,9 +33,8 @@ async fn revoke(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let call = Call::read(desk, visit, request).await?;
+    let (call, mut tx) = Call::read(desk, visit, request, "oauth.revoke").await?;
     let text = call.required("token")?;
-    let mut tx = call.enter("oauth.revoke").await?;
     // REV-4: what it is shows in the text; a hint could only be wrong.
     if let Ok(sha256) = RefreshToken::lookup(text) {
         let family = tx.lock_family(&sha256).await?;

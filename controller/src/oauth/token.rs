@@ -52,13 +52,13 @@ async fn issue(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let call = Call::read(desk, visit, request).await?;
+    let (call, tx) = Call::read(desk, visit, request, "oauth.token").await?;
     let grant_type = call.required("grant_type")?;
     let issued = match grant_type {
-        AUTHORIZATION_CODE => exchange::issue(&call).await?,
-        REFRESH_TOKEN => refresh::issue(&call).await?,
-        CLIENT_CREDENTIALS => own::issue(&call).await?,
-        DEVICE_CODE => poll::issue(&call).await?,
+        AUTHORIZATION_CODE => exchange::issue(&call, tx).await?,
+        REFRESH_TOKEN => refresh::issue(&call, tx).await?,
+        CLIENT_CREDENTIALS => own::issue(&call, tx).await?,
+        DEVICE_CODE => poll::issue(&call, tx).await?,
         _ => {
             let text = "No such grant_type";
             return Err(Fault::new(Code::UnsupportedGrantType, text));

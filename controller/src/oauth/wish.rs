@@ -101,6 +101,7 @@ pub(crate) mod tests {
             verified: false,
             host: None,
             roles: Vec::new(),
+            last_used_at: None,
         }
     }
 

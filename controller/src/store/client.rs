@@ -428,17 +428,15 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
-    /// Notes that a client has got a token; often enough to show when, and no more.
+    /// Notes that a client has got a token.
     pub async fn note_client_used(&mut self, client: ClientUid) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE oauth_clients SET last_used_at = $3
-             WHERE tenant_id = $1 AND client_uid = $2
-               AND (last_used_at IS NULL OR last_used_at < $4)",
+             WHERE tenant_id = $1 AND client_uid = $2",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(client.uuid())
         .bind(self.time)
-        .bind(self.time - NOTED_EVERY)
         .execute(&mut *self.sql)
         .await?;
         Ok(())

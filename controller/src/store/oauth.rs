@@ -1,26 +1,19 @@
 //! How a tenant's authorization server behaves, as its operators said.
 
-use proto::access::v1::OauthSettings;
-use serde_json::Value;
-
 use super::{OneTenant, StoreError, Tx, change::Op, changed, document};
+use proto::access::v1::OauthSettings;
 
 impl Tx<OneTenant> {
-    /// The tenant's settings; `None` when none were set.
-    pub async fn oauth_settings(&mut self) -> Result<Option<OauthSettings>, StoreError> {
-        let tenant = self.scope.tenant.uid.uuid();
-        let stored: Option<Value> =
-            sqlx::query_scalar("SELECT oauth FROM tenants WHERE tenant_id = $1")
-                .bind(tenant)
-                .fetch_one(&mut *self.sql)
-                .await?;
+    /// The tenant's settings as this transaction found them; `None` when none were set.
+    pub fn oauth_settings(&self) -> Result<Option<OauthSettings>, StoreError> {
+        let stored = self.scope.oauth.clone();
         stored
             .map(document::from_json)
             .transpose()
             .map_err(|_| StoreError::Inconsistent {
                 table: "tenants",
                 column: "oauth",
-                row: tenant,
+                row: self.scope.tenant.uid.uuid(),
             })
     }
 
@@ -29,12 +22,14 @@ impl Tx<OneTenant> {
         &mut self,
         settings: Option<&OauthSettings>,
     ) -> Result<(), StoreError> {
+        let settings = settings.map(document::to_json);
         let done = sqlx::query("UPDATE tenants SET oauth = $2 WHERE tenant_id = $1")
             .bind(self.scope.tenant.uid.uuid())
-            .bind(settings.map(document::to_json))
+            .bind(&settings)
             .execute(&mut *self.sql)
             .await?;
         changed("tenants", 1, done.rows_affected())?;
+        self.scope.oauth = settings;
         self.touch_tenant(Op::Upsert);
         Ok(())
     }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    OneTenant, Platform, StoreError, Tx,
+    OneTenant, Platform, Sought, StoreError, Tx,
     change::{Committed, Kind, Op, Touched},
     changed,
     head::from_column,
@@ -55,6 +55,13 @@ struct Row {
     revision: i64,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
+}
+
+#[derive(sqlx::FromRow)]
+struct Entered {
+    #[sqlx(flatten)]
+    tenant: Row,
+    oauth: Option<serde_json::Value>,
 }
 
 impl From<Row> for Tenant {
@@ -170,8 +177,10 @@ impl Tx<OneTenant> {
         if locked.is_none() {
             return Ok(None);
         }
-        let slug = self.scope.tenant.slug.clone();
-        Ok(by_slug(&mut self.sql, &slug).await?)
+        let again = enter(&mut self.sql, Sought::Uid(self.scope.tenant.uid)).await?;
+        let Some(again) = again else { return Ok(None) };
+        self.scope = again;
+        Ok(Some(self.scope.tenant.clone()))
     }
 
     pub(super) fn touch_tenant(&mut self, op: Op) {
@@ -262,59 +271,55 @@ impl<S> Tx<S> {
     }
 }
 
-/// The tenant with this slug, if the transaction's scope shows it.
-pub(super) async fn by_slug(
+/// Finds a tenant that the transaction's scope shows, and narrows that scope to it in the same
+/// statement: what is asked of every request is asked in one round trip.
+pub(super) async fn enter(
     sql: &mut Transaction<'static, Postgres>,
-    slug: &str,
-) -> Result<Option<Tenant>, sqlx::Error> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT t.tenant_id,
-                t.slug,
-                t.display_name,
-                ARRAY(
-                    SELECT o.origin
-                    FROM tenant_origins o
-                    WHERE o.tenant_id = t.tenant_id
-                    ORDER BY o.position
-                ) AS origins,
-                t.allowed_origins,
-                t.revision,
-                t.created_at,
-                t.updated_at
-         FROM tenants t
-         WHERE t.slug = $1",
+    sought: Sought<'_>,
+) -> Result<Option<OneTenant>, sqlx::Error> {
+    let (slug, origin, uid) = match sought {
+        Sought::Slug(slug) => (Some(slug.as_str()), None, None),
+        Sought::Origin(origin) => (None, Some(origin), None),
+        Sought::Uid(uid) => (None, None, Some(uid.uuid())),
+    };
+    // The row is whole before anything reads the columns that narrow the scope.
+    let row: Option<Entered> = sqlx::query_as(
+        "WITH found AS MATERIALIZED (
+             SELECT t.tenant_id,
+                    t.slug,
+                    t.display_name,
+                    ARRAY(
+                        SELECT o.origin
+                        FROM tenant_origins o
+                        WHERE o.tenant_id = t.tenant_id
+                        ORDER BY o.position
+                    ) AS origins,
+                    t.allowed_origins,
+                    t.revision,
+                    t.created_at,
+                    t.updated_at,
+                    t.oauth
+             FROM tenants t
+             WHERE t.tenant_id = COALESCE(
+                 $3,
+                 (SELECT tenant_id FROM tenants WHERE slug = $1),
+                 (SELECT tenant_id FROM tenant_origins WHERE origin = $2)
+             )
+         )
+         SELECT found.*,
+                set_config('aldgate.tenant', found.tenant_id::text, true),
+                set_config('aldgate.platform', '', true)
+         FROM found",
     )
     .bind(slug)
+    .bind(origin)
+    .bind(uid)
     .fetch_optional(&mut **sql)
     .await?;
-    Ok(row.map(Tenant::from))
-}
-
-/// The slug of the tenant with this uid, if the transaction's scope shows it.
-pub(super) async fn slug_of(
-    sql: &mut Transaction<'static, Postgres>,
-    tenant: TenantUid,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT slug FROM tenants WHERE tenant_id = $1")
-        .bind(tenant.uuid())
-        .fetch_optional(&mut **sql)
-        .await
-}
-
-/// The slug of the tenant with this origin.
-pub(super) async fn slug_at(
-    sql: &mut Transaction<'static, Postgres>,
-    origin: &str,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT t.slug
-         FROM tenant_origins o
-         JOIN tenants t USING (tenant_id)
-         WHERE o.origin = $1",
-    )
-    .bind(origin)
-    .fetch_optional(&mut **sql)
-    .await
+    Ok(row.map(|row| OneTenant {
+        tenant: row.tenant.into(),
+        oauth: row.oauth,
+    }))
 }
 
 /// What goes with a tenant and is known to gateways. The locked tenant row keeps others from adding.

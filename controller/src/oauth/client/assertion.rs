@@ -13,7 +13,7 @@ use token::{
 };
 
 use super::{
-    Client, Keys,
+    Client, Keys, Seeker,
     shelf::{Asker, Shelf},
 };
 use crate::{
@@ -24,22 +24,17 @@ use crate::{
 
 /// Checks the assertion of a client and uses it up. `false` for one that proves nothing.
 pub(super) async fn holds(
-    desk: &Desk,
-    visit: &Visit,
-    issuer: &Issuer,
+    seeker: Seeker<'_>,
     client: &Client,
     assertion: &str,
 ) -> Result<bool, Fault> {
+    let (desk, visit) = (seeker.desk, seeker.visit);
     let Some(tx) = desk.enter(visit, "oauth.authenticate").await? else {
         return Ok(false);
     };
-    let (now, tenant) = (tx.time(), tx.tenant().uid);
+    let (now, asker) = (tx.time(), seeker.asker(&tx));
     drop(tx);
-    let asker = Asker {
-        tenant,
-        peer: visit.peer.ip(),
-    };
-    let rules = rules(issuer, client);
+    let rules = rules(seeker.issuer, client);
     let Some(claims) = verified(desk, asker, client, &rules, assertion, now.into()).await else {
         return Ok(false);
     };

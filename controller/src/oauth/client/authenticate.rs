@@ -5,15 +5,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use token::sha256_of;
 
-use super::{AuthMethod, Client, NoClient, assertion, find};
+use super::{AuthMethod, Client, NoClient, Seeker, assertion};
 use crate::{
-    auth::{Desk, Visit},
     oauth::{
         fault::{Code, Fault},
-        issuer::Issuer,
         params::Params,
-        rules::Rules,
     },
+    store::{OneTenant, Tx},
 };
 
 /// What came with a request.
@@ -34,20 +32,19 @@ enum Presented {
     },
 }
 
-/// The client that makes a request, which proved who it is in a way that it is registered with.
+/// The client that makes a request, which proved who it is in a way that it is registered with, and
+/// the transaction that it was found in, unless something had to be fetched meanwhile.
 pub(crate) async fn authenticate(
-    desk: &Desk,
-    visit: &Visit,
-    issuer: &Issuer,
-    rules: &Rules,
+    seeker: Seeker<'_>,
+    tx: Tx<OneTenant>,
     headers: &HeaderMap,
     params: &Params,
-) -> Result<Client, Fault> {
+) -> Result<(Client, Option<Tx<OneTenant>>), Fault> {
     let presented = Presented::read(headers, params)?;
     let (method, basic) = (presented.method(), presented.is_basic());
     let refused = || Fault::client(basic, "Unknown client, or its credentials are wrong");
-    let found = find(desk, visit, issuer, rules, presented.client_id()).await;
-    let mut client = found.map_err(|no| fault(no, basic))?;
+    let found = seeker.find_in(tx, presented.client_id()).await;
+    let (mut client, mut tx) = found.map_err(|no| fault(no, basic))?;
     if !client.auth_methods.contains(&method) {
         let wanted = client.auth_method.as_str();
         let text = format!("This client must authenticate with {wanted}");
@@ -56,9 +53,10 @@ pub(crate) async fn authenticate(
     match presented {
         Presented::Nothing { .. } => {}
         Presented::Secret { hashes, .. } => {
-            let uid = client.uid.ok_or_else(refused)?;
-            let tx = desk.enter(visit, "oauth.authenticate").await?;
-            let mut tx = tx.ok_or_else(refused)?;
+            // Those who have a secret have no document.
+            let (Some(uid), Some(tx)) = (client.uid, &mut tx) else {
+                return Err(refused());
+            };
             let mut right = false;
             for hash in &hashes {
                 right |= tx.is_client_secret(uid, hash).await?;
@@ -68,14 +66,15 @@ pub(crate) async fn authenticate(
             }
         }
         Presented::Assertion { assertion, .. } => {
-            let holds = assertion::holds(desk, visit, issuer, &client, &assertion).await?;
-            if !holds {
+            // Its keys may have to be fetched.
+            drop(tx.take());
+            if !assertion::holds(seeker, &client, &assertion).await? {
                 return Err(refused());
             }
         }
     }
     client.auth_method = method;
-    Ok(client)
+    Ok((client, tx))
 }
 
 /// What a program is told that no client can be found for.

@@ -11,15 +11,11 @@ use token::jwt::KeySet;
 use url::Host;
 
 use super::{
-    AuthMethod, Client, Keys, NoClient, Registration, Trust, intake,
+    AuthMethod, Client, Keys, NoClient, Registration, Seeker, Trust, intake,
     known::{self, Known},
     shelf::{Asker, Missing, Shelf},
 };
-use crate::{
-    auth::Desk,
-    oauth::{issuer::Issuer, rules::Rules},
-    store::client as stored,
-};
+use crate::{oauth::issuer::Issuer, store::client as stored};
 use proto::access::v1::DocumentPolicy;
 
 /// What a document says, as far as it matters here.
@@ -63,15 +59,13 @@ enum OneOrMore {
 /// The client whose document is at this address. The row, if there is one, says what the tenant
 /// thinks of it.
 pub(super) async fn client(
-    desk: &Desk,
+    seeker: Seeker<'_>,
     asker: Asker,
-    issuer: &Issuer,
-    rules: &Rules,
     client_id: &str,
     row: Option<stored::Client>,
 ) -> Result<Client, NoClient> {
     let known = known::of(client_id);
-    match rules.documents {
+    match seeker.rules.documents {
         DocumentPolicy::Off => return Err(NoClient::Unknown),
         DocumentPolicy::Known if known.is_none() => {
             let text = "only well-known clients may bring one here";
@@ -79,16 +73,16 @@ pub(super) async fn client(
         }
         DocumentPolicy::Unspecified | DocumentPolicy::Any | DocumentPolicy::Known => {}
     }
-    let endpoint = address(client_id, issuer).map_err(|why| NoClient::Unfit(why.to_owned()))?;
+    let endpoint =
+        address(client_id, seeker.issuer).map_err(|why| NoClient::Unfit(why.to_owned()))?;
     let read = |body: &[u8]| {
         let document = Document::read(client_id, body)?;
         compare(client_id, &document, known.as_ref());
         Ok(document)
     };
-    let found = desk
-        .clients
-        .documents
-        .get(&desk.dialer, &endpoint, asker, read);
+    let desk = seeker.desk;
+    let documents = &desk.clients.documents;
+    let found = documents.get(&desk.dialer, &endpoint, asker, read);
     let document = match (found.await, &known, &row) {
         (Ok(document), _, _) => document,
         (Err(_), Some(known), _) => Arc::new(known.pinned.clone()),
@@ -109,7 +103,8 @@ pub(super) async fn client(
         auth_method: document.auth_methods.first().copied().unwrap_or_default(),
         auth_methods: document.auth_methods.clone(),
         keys: document.keys.clone(),
-        trust: row.map_or(Trust::Ask, |row| row.trust),
+        trust: row.as_ref().map_or(Trust::Ask, |row| row.trust),
+        last_used_at: row.and_then(|row| row.last_used_at),
         verified: known.is_some(),
         host: Some(endpoint.origin.authority()),
         roles: Vec::new(),

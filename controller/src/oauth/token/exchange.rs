@@ -12,14 +12,14 @@ use super::{
 };
 use crate::store::{OneTenant, StoreError, Tx, audit::Entry, code as stored, grant::Grant};
 
-pub(super) async fn issue(call: &Call) -> Result<Issued, Fault> {
+pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, Fault> {
     call.must_be_allowed(AUTHORIZATION_CODE)?;
     let text = call.required("code")?;
     let verifier = call.required("code_verifier")?;
     let wanted = resources(call)?;
     let sha256 = AuthorizationCode::lookup(text).map_err(|_| invalid_grant())?;
 
-    let mut tx = call.enter("oauth.exchange").await?;
+    tx.turn_to("oauth.exchange");
     let Some(code) = tx.lock_code(&sha256).await? else {
         return Err(invalid_grant());
     };
@@ -63,7 +63,7 @@ pub(super) async fn first(
     let idle = (now + call.rules.idle_life).min(granted.expires_at);
     let bearer = mint::bearer(&mut tx, call, &granted, scopes, resources).await?;
     tx.use_grant(granted.uid, idle, granted.expires_at).await?;
-    tx.note_client_used(granted.client).await?;
+    call.note_use(&mut tx).await?;
     let token = if refreshes {
         let token = mint::refresh_token(&mut tx, call, granted.uid, FIRST).await?;
         tx.rotate_family(granted.uid, FIRST, &token.sha256(), idle)

@@ -11,14 +11,14 @@ use super::{
     exchange::{beyond, resources},
     mint::{self, Bearer},
 };
-use crate::store::audit::Entry;
+use crate::store::{OneTenant, Tx, audit::Entry};
 
-pub(super) async fn issue(call: &Call) -> Result<Issued, Fault> {
+pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, Fault> {
     call.must_be_allowed(CLIENT_CREDENTIALS)?;
     let client = &call.client;
     let trusted =
         client.registration == Registration::Manual && client.auth_method != AuthMethod::None;
-    let (true, Some(uid), Some(slug)) = (trusted, client.uid, &client.slug) else {
+    let (true, Some(slug)) = (trusted, &client.slug) else {
         let text = "Only registered confidential clients act for themselves";
         return Err(Fault::new(Code::UnauthorizedClient, text));
     };
@@ -35,7 +35,7 @@ pub(super) async fn issue(call: &Call) -> Result<Issued, Fault> {
         resources.push(resource::all(&call.issuer));
     }
 
-    let mut tx = call.enter("oauth.client_credentials").await?;
+    tx.turn_to("oauth.client_credentials");
     let bearer = Bearer {
         subject: client.client_id.clone(),
         username: format!("clients/{slug}"),
@@ -46,7 +46,7 @@ pub(super) async fn issue(call: &Call) -> Result<Issued, Fault> {
         grant: None,
         until: None,
     };
-    tx.note_client_used(uid).await?;
+    call.note_use(&mut tx).await?;
     let issued = mint::mint(&mut tx, call, bearer, None).await?;
     let entry = Entry {
         resource: format!("{}/clients/{slug}", tx.tenant().name()),

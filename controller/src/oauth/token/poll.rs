@@ -14,13 +14,13 @@ use crate::store::{
     device::{Device, State},
 };
 
-pub(super) async fn issue(call: &Call) -> Result<Issued, Fault> {
+pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, Fault> {
     call.must_be_allowed(DEVICE_CODE)?;
     let text = call.required("device_code")?;
     let wanted = resources(call)?;
     let sha256 = DeviceCode::lookup(text).map_err(|_| invalid_grant())?;
 
-    let mut tx = call.enter("oauth.exchange").await?;
+    tx.turn_to("oauth.exchange");
     let device = tx.lock_device(&sha256).await?;
     let device = device.filter(|device| Some(device.client) == call.client.uid);
     let device = device.ok_or_else(invalid_grant)?;

@@ -18,13 +18,13 @@ use crate::store::{
     refresh::{Family, Presented},
 };
 
-pub(super) async fn issue(call: &Call) -> Result<Issued, Fault> {
+pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, Fault> {
     call.must_be_allowed(REFRESH_TOKEN)?;
     let text = call.required("refresh_token")?;
     let wanted = resources(call)?;
     let sha256 = RefreshToken::lookup(text).map_err(|_| invalid_grant())?;
 
-    let mut tx = call.enter("oauth.refresh").await?;
+    tx.turn_to("oauth.refresh");
     let family = tx.lock_family(&sha256).await?;
     // A15: in another client's hands it is nothing.
     let family = family.filter(|family| Some(family.grant.client) == call.client.uid);
@@ -90,7 +90,7 @@ async fn rotate(
     let idle = (tx.time() + call.rules.idle_life).min(grant.expires_at);
     tx.rotate_family(grant.uid, generation, &token.sha256(), idle)
         .await?;
-    tx.note_client_used(grant.client).await?;
+    call.note_use(&mut tx).await?;
     let issued = mint::mint(&mut tx, call, bearer, Some(token)).await?;
     tx.commit_unrecorded().await?;
     Ok(issued)

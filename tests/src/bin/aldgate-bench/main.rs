@@ -10,6 +10,7 @@ mod load;
 mod peers;
 mod propagation;
 mod refresh;
+mod revocation;
 mod rounds;
 mod streams;
 mod tokens;
@@ -76,6 +77,12 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         changes: u32,
     },
+    /// From revoking a token until two nodes refuse it, with both feeds and with either.
+    Revocation {
+        /// How many tokens in each condition, one after the other.
+        #[arg(long, default_value_t = 300)]
+        count: u32,
+    },
     /// CPU per refresh grant, beside npm oidc-provider with everything in memory.
     Token {
         /// Chains of refresh tokens at once.
@@ -119,6 +126,7 @@ fn main() -> Result<()> {
             .await?;
             run(Command::Streams { count: 1000 }).await?;
             run(Command::Propagation { changes: 500 }).await?;
+            run(Command::Revocation { count: 300 }).await?;
             run(Command::Token {
                 connections: 16,
                 rounds: 5,
@@ -150,6 +158,7 @@ async fn run(command: Command) -> Result<()> {
         } => access::measure(connections, rounds, seconds).await,
         Command::Streams { count } => memory(count).await,
         Command::Propagation { changes } => propagate(changes).await,
+        Command::Revocation { count } => revocation::measure(count).await,
         Command::Token {
             connections,
             rounds,

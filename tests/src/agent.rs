@@ -1,7 +1,10 @@
 //! A user agent and an OAuth client that the test holds in its hands: cookies, redirects and forms one
 //! by one, so that every step can be done wrong on purpose.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -22,6 +25,8 @@ pub struct Agent {
     pub issuer: String,
     /// What it was given and sends back.
     pub cookies: BTreeMap<String, String>,
+    /// Where it is; by default where the system puts it.
+    pub from: Option<IpAddr>,
 }
 
 /// A form of a page.
@@ -58,6 +63,7 @@ impl Agent {
             address,
             issuer: issuer.to_owned(),
             cookies: BTreeMap::new(),
+            from: None,
         }
     }
 
@@ -73,6 +79,10 @@ impl Agent {
             request.header("cookie", line.join("; "))
         };
         let host = self.issuer.split("://").nth(1).unwrap_or_default();
+        let request = match self.from {
+            Some(ip) => request.from(ip),
+            None => request,
+        };
         let answer = request.host(host).send(self.address).await?;
         for line in answer.headers.get_all("set-cookie") {
             let line = line.to_str()?;

@@ -2,7 +2,10 @@
 //! a connection of its own for each request, and one that sends exactly the bytes it is given. They
 //! know nothing of MCP beyond the framing of events.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -12,7 +15,7 @@ use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     task::JoinSet,
     time::timeout,
 };
@@ -24,6 +27,7 @@ pub struct Request {
     path: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Bytes,
+    from: Option<IpAddr>,
 }
 
 impl Request {
@@ -34,6 +38,7 @@ impl Request {
             path: path.to_owned(),
             headers: Vec::new(),
             body: Bytes::new(),
+            from: None,
         }
     }
 
@@ -70,6 +75,12 @@ impl Request {
         self.without("host").header("host", host)
     }
 
+    /// Comes from this address of ours, of which 127.0.0.0/8 has many.
+    pub fn from(mut self, ip: IpAddr) -> Self {
+        self.from = Some(ip);
+        self
+    }
+
     /// Presents a key.
     pub fn bearer(self, key: &str) -> Self {
         self.header("authorization", format!("Bearer {key}"))
@@ -92,7 +103,7 @@ impl Request {
 
     /// Sends it and returns as soon as the head of the answer is there.
     pub async fn open(&self, address: SocketAddr) -> Result<Streaming> {
-        let stream = timeout(WHOLE, TcpStream::connect(address)).await??;
+        let stream = timeout(WHOLE, connect(self.from, address)).await??;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
@@ -123,6 +134,15 @@ impl Request {
             _driver: driver,
         })
     }
+}
+
+async fn connect(from: Option<IpAddr>, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect(to).await;
+    };
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    socket.connect(to).await
 }
 
 /// A whole answer.

@@ -68,6 +68,7 @@ server.listen(0, '127.0.0.1', async () => {
             {
                 client_id: 'app',
                 token_endpoint_auth_method: 'none',
+                id_token_signed_response_alg: 'ES256',
                 redirect_uris: ['http://127.0.0.1/cb'],
                 application_type: 'native',
                 grant_types: ['authorization_code', 'refresh_token'],

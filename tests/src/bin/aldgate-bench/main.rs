@@ -7,6 +7,7 @@ mod access;
 mod bare;
 mod core;
 mod load;
+mod overload;
 mod peers;
 mod propagation;
 mod refresh;
@@ -77,6 +78,15 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         changes: u32,
     },
+    /// Latency of MCP calls and of refreshes while people sign in as fast as they can.
+    Overload {
+        /// Browsers that sign in again and again.
+        #[arg(long, default_value_t = 64)]
+        browsers: u8,
+        /// Seconds without them, then with them.
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
     /// From revoking a token until two nodes refuse it, with both feeds and with either.
     Revocation {
         /// How many tokens in each condition, one after the other.
@@ -132,6 +142,11 @@ fn main() -> Result<()> {
                 rounds: 5,
                 seconds: 3,
             })
+            .await?;
+            run(Command::Overload {
+                browsers: 64,
+                seconds: 10,
+            })
             .await
         }),
     }
@@ -158,6 +173,7 @@ async fn run(command: Command) -> Result<()> {
         } => access::measure(connections, rounds, seconds).await,
         Command::Streams { count } => memory(count).await,
         Command::Propagation { changes } => propagate(changes).await,
+        Command::Overload { browsers, seconds } => overload::measure(browsers, seconds).await,
         Command::Revocation { count } => revocation::measure(count).await,
         Command::Token {
             connections,

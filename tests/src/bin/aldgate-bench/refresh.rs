@@ -20,6 +20,7 @@ use tests::{
     agent::{Agent, Pkce, encoded},
     cluster::Cluster,
     foreign::Node,
+    gateway::Gateway,
     person::Person,
     postgres::Durability,
     process::{Process, Program, log_path},
@@ -35,7 +36,8 @@ pub(crate) async fn measure(connections: usize, rounds: usize, seconds: u32) -> 
     let cluster = Cluster::builder().gateways(1).log("warn");
     let cluster = cluster.start_alone(Durability::Synced).await?;
     let (provider, mut theirs) = provider(&cluster.logs(), connections).await?;
-    let mut ours = connected(&cluster, connections).await?;
+    let (person, _) = settle(&cluster, "http://127.0.0.1:9/mcp").await?;
+    let mut ours = Chains::of(&cluster.gateways[0], &person, connections).await?;
     let gateway = cluster.gateways[0].pid();
     let (controller, postgres) = (cluster.controller.pid(), cluster.postgres().pid());
     let second = Duration::from_secs(1);
@@ -59,7 +61,7 @@ pub(crate) async fn measure(connections: usize, rounds: usize, seconds: u32) -> 
 }
 
 /// One chain of refresh tokens for each connection, of a public client at a token endpoint.
-struct Chains {
+pub(crate) struct Chains {
     address: SocketAddr,
     host: String,
     client: String,
@@ -67,9 +69,26 @@ struct Chains {
 }
 
 impl Chains {
+    /// Of a tenant's user who allowed one client this many times.
+    pub(crate) async fn of(gateway: &Gateway, person: &Person, grants: usize) -> Result<Self> {
+        let issuer = gateway.url();
+        let mut agent = Agent::new(gateway.address(), &issuer);
+        let client = register(&agent).await?;
+        let mut tokens = Vec::new();
+        for _ in 0..grants {
+            tokens.push(connect(&mut agent, person, &client).await?);
+        }
+        Ok(Self {
+            address: gateway.address(),
+            host: issuer.trim_start_matches("http://").to_owned(),
+            client,
+            tokens,
+        })
+    }
+
     /// Redeems the chains' tokens at once for this long; what that cost each of these groups of
     /// processes.
-    async fn run(&mut self, time: Duration, groups: &[&[u32]]) -> Result<Vec<Measured>> {
+    pub(crate) async fn run(&mut self, time: Duration, groups: &[&[u32]]) -> Result<Vec<Measured>> {
         let cpu = |pids: &[u32]| pids.iter().map(|pid| Usage::of(*pid).cpu_us).sum::<f64>();
         let before: Vec<f64> = groups.iter().map(|pids| cpu(pids)).collect();
         let (address, host, client) = (self.address, &self.host, &self.client);
@@ -137,6 +156,7 @@ async fn refresh(
         .header("host", host)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(form)))?;
+    sender.ready().await?;
     let (head, body) = sender.send_request(request).await?.into_parts();
     let body = body.collect().await?.to_bytes();
     let said = || String::from_utf8_lossy(&body).into_owned();
@@ -173,25 +193,27 @@ async fn provider(logs: &Path, grants: usize) -> Result<(Process, Chains)> {
     Ok((process, chains))
 }
 
-/// A tenant with a user who allowed one client this many times.
-async fn connected(cluster: &Cluster, grants: usize) -> Result<Chains> {
-    let gateway = &cluster.gateways[0];
-    let issuer = gateway.url();
+/// A tenant with a user.
+pub(crate) async fn settle(cluster: &Cluster, server: &str) -> Result<(Person, String)> {
     let seed = Seed {
         tenant: "bench",
-        host: &issuer,
+        host: &cluster.gateways[0].url(),
         aliases: &[],
         server: "echo",
-        url: "http://127.0.0.1:9/mcp",
+        url: server,
         credential_file: None,
     };
-    seed.plant(cluster.cli(), cluster.scratch().path()).await?;
+    let seeded = seed.plant(cluster.cli(), cluster.scratch().path()).await?;
     let person = Person {
         login: "ada@bench.test".to_owned(),
         password: "correct horse battery staple".to_owned(),
     };
     create(cluster, &person).await?;
-    let mut agent = Agent::new(gateway.address(), &issuer);
+    Ok((person, seeded.api_key))
+}
+
+/// A new public client.
+pub(crate) async fn register(agent: &Agent) -> Result<String> {
     let metadata = json!({
         "client_name": "Bench",
         "redirect_uris": [REDIRECT],
@@ -200,16 +222,7 @@ async fn connected(cluster: &Cluster, grants: usize) -> Result<Chains> {
     });
     let registered = agent.register(&metadata).await?;
     let client = registered["client_id"].as_str().context("a client_id")?;
-    let mut tokens = Vec::new();
-    for _ in 0..grants {
-        tokens.push(connect(&mut agent, &person, client).await?);
-    }
-    Ok(Chains {
-        address: gateway.address(),
-        host: issuer.trim_start_matches("http://").to_owned(),
-        client: client.to_owned(),
-        tokens,
-    })
+    Ok(client.to_owned())
 }
 
 async fn create(cluster: &Cluster, person: &Person) -> Result<()> {
@@ -232,7 +245,7 @@ async fn create(cluster: &Cluster, person: &Person) -> Result<()> {
 }
 
 /// The first refresh token of a new grant.
-async fn connect(agent: &mut Agent, person: &Person, client: &str) -> Result<String> {
+pub(crate) async fn connect(agent: &mut Agent, person: &Person, client: &str) -> Result<String> {
     let pkce = Pkce::new();
     let params = [
         ("response_type", "code"),

@@ -1,15 +1,18 @@
 //! What the feed reads from the database, as the rows stand: nothing is checked here, so that a
 //! malformed row travels on and is refused by the nodes as the one resource that it is.
 
-use proto::{
-    id::{KeyUid, ServerUid, StaticTokenUid, TenantUid},
-    name::StreamName,
-};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::state::Cursor;
+/// The change log.
+mod log;
+
+/// Which rows to read.
+mod which;
+
+pub use log::{ChangeRow, changes_after, head, latest_changes};
+pub use which::Which;
 
 /// A tenant with its origins.
 #[derive(Debug, Clone, FromRow)]
@@ -224,173 +227,6 @@ pub struct TokenHeadersRow {
     pub headers_generation: i64,
     /// The sealed values.
     pub headers_sealed: Option<Vec<u8>>,
-}
-
-/// One line of the change log.
-#[derive(Debug, Clone, FromRow)]
-pub struct ChangeRow {
-    /// Which revision.
-    pub revision: i64,
-    /// `tenant`, `server`, `key`, `static_token`, `policy`, `defaults`.
-    pub kind: String,
-    /// The tenant's uid.
-    pub tenant_id: Uuid,
-    /// The resource's uid.
-    pub resource_id: Uuid,
-}
-
-impl ChangeRow {
-    /// The changed resource's name; `None` for a kind that this program does not know.
-    pub fn name(&self) -> Option<StreamName> {
-        let tenant = TenantUid::from_uuid(self.tenant_id);
-        match self.kind.as_str() {
-            "tenant" => Some(StreamName::Tenant(tenant)),
-            "server" => Some(StreamName::Server(
-                tenant,
-                ServerUid::from_uuid(self.resource_id),
-            )),
-            "policy" => Some(StreamName::Policy(tenant)),
-            "defaults" => Some(StreamName::Defaults),
-            "key" => Some(StreamName::Key(tenant, KeyUid::from_uuid(self.resource_id))),
-            "static_token" => Some(StreamName::StaticToken(
-                tenant,
-                StaticTokenUid::from_uuid(self.resource_id),
-            )),
-            _ => None,
-        }
-    }
-}
-
-/// Which rows to read.
-#[derive(Debug, Clone, Copy)]
-pub enum Which<'a> {
-    /// All of them.
-    All,
-    /// Those of these resources.
-    These(&'a [StreamName]),
-}
-
-/// The ids of the wanted rows as statement parameters: `NULL` means every row.
-struct Wanted {
-    tenants: Option<Vec<Uuid>>,
-    resources: Option<Vec<Uuid>>,
-}
-
-impl Which<'_> {
-    fn pick(self, id: impl Fn(StreamName) -> Option<Uuid>) -> Wanted {
-        let Self::These(names) = self else {
-            return Wanted {
-                tenants: None,
-                resources: None,
-            };
-        };
-        let (tenants, resources) = names
-            .iter()
-            .filter_map(|&name| Some((name.tenant().uuid(), id(name)?)))
-            .unzip();
-        Wanted {
-            tenants: Some(tenants),
-            resources: Some(resources),
-        }
-    }
-
-    fn tenants(self) -> Wanted {
-        self.pick(|name| match name {
-            StreamName::Tenant(tenant) => Some(tenant.uuid()),
-            _ => None,
-        })
-    }
-
-    fn policies(self) -> Wanted {
-        self.pick(|name| match name {
-            StreamName::Policy(tenant) => Some(tenant.uuid()),
-            _ => None,
-        })
-    }
-
-    fn defaults(self) -> Wanted {
-        self.pick(|name| match name {
-            StreamName::Defaults => Some(Uuid::nil()),
-            _ => None,
-        })
-    }
-
-    fn servers(self) -> Wanted {
-        self.pick(|name| match name {
-            StreamName::Server(_, server) => Some(server.uuid()),
-            _ => None,
-        })
-    }
-
-    fn static_tokens(self) -> Wanted {
-        self.pick(|name| match name {
-            StreamName::StaticToken(_, token) => Some(token.uuid()),
-            _ => None,
-        })
-    }
-
-    fn keys(self) -> Wanted {
-        self.pick(|name| match name {
-            StreamName::Key(_, key) => Some(key.uuid()),
-            _ => None,
-        })
-    }
-}
-
-impl Wanted {
-    fn is_nothing(&self) -> bool {
-        self.resources.as_ref().is_some_and(Vec::is_empty)
-    }
-}
-
-/// The newest committed revision; `None` in a database that was never booted.
-pub async fn head(sql: &mut PgConnection) -> Result<Option<Cursor>, sqlx::Error> {
-    let row: Option<(i64, i64)> = sqlx::query_as("SELECT epoch, revision FROM config_head")
-        .fetch_optional(sql)
-        .await?;
-    Ok(row.map(|(epoch, revision)| Cursor {
-        epoch: epoch.cast_unsigned(),
-        revision: revision.cast_unsigned(),
-    }))
-}
-
-/// The change log after `after`, oldest first.
-pub async fn changes_after(
-    sql: &mut PgConnection,
-    after: Cursor,
-) -> Result<Vec<ChangeRow>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT revision, kind, tenant_id, resource_id
-         FROM change_log
-         WHERE epoch = $1 AND revision > $2
-         ORDER BY revision, ordinal",
-    )
-    .bind(after.epoch.cast_signed())
-    .bind(after.revision.cast_signed())
-    .fetch_all(sql)
-    .await
-}
-
-/// The newest `limit` lines of the change log of an epoch, oldest first. The oldest revision among
-/// them may be incomplete.
-pub async fn latest_changes(
-    sql: &mut PgConnection,
-    epoch: u64,
-    limit: usize,
-) -> Result<Vec<ChangeRow>, sqlx::Error> {
-    let mut rows: Vec<ChangeRow> = sqlx::query_as(
-        "SELECT revision, kind, tenant_id, resource_id
-         FROM change_log
-         WHERE epoch = $1
-         ORDER BY revision DESC, ordinal DESC
-         LIMIT $2",
-    )
-    .bind(epoch.cast_signed())
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(sql)
-    .await?;
-    rows.reverse();
-    Ok(rows)
 }
 
 // The statements below are not kept prepared: a plan made for the parameters at hand uses the

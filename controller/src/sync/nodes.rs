@@ -13,7 +13,6 @@ use prost::bytes::Bytes;
 use proto::{
     id::{NodeId, TenantUid},
     name::Slug,
-    sync::v1,
 };
 use runtime::clock::Clock;
 use tokio::{
@@ -29,12 +28,16 @@ use super::{
 };
 use crate::store::{Store, StoreError};
 
+/// A node's open stream.
+mod connection;
+
 /// What is known of one node.
 mod node;
 
 /// Who counts for a revision, and what they say of it.
 mod verdict;
 
+pub(super) use connection::Connection;
 pub use node::{Link, Node, Reject, Severity};
 pub use verdict::{Answer, Outcome, Receipt, Verdict};
 
@@ -421,80 +424,6 @@ impl Greeting {
             connected_at: now,
             seen_at: now,
         }
-    }
-}
-
-/// A node's open stream. Dropped when the stream ends.
-pub(super) struct Connection {
-    registry: Registry,
-    id: NodeId,
-    number: u64,
-    epoch: u64,
-    superseded: CancellationToken,
-}
-
-impl Connection {
-    /// Cancelled when the node opened another stream.
-    pub(super) fn superseded(&self) -> &CancellationToken {
-        &self.superseded
-    }
-
-    /// The node gave a sign of life.
-    pub(super) fn seen(&self) {
-        let now = self.registry.0.clock.now();
-        self.update(|record| record.node.seen_at = now);
-    }
-
-    /// The node says what it runs.
-    pub(super) fn acked(&self, ack: &v1::Ack) {
-        let applied = ack.applied.map(Cursor::from).unwrap_or_default();
-        let rejects = Reject::list(&ack.rejects);
-        let now = self.registry.0.clock.now();
-        let revoked = Revoked {
-            epoch: self.epoch,
-            sequence: ack.revocations,
-        };
-        let rejects_changed = self.update(|record| {
-            record.revoked = revoked;
-            let changed = record.node.rejects != rejects;
-            record.node.seen_at = now;
-            record.node.applied = applied;
-            record.node.rejects = rejects;
-            if changed {
-                record.unsaved = Saving::Due;
-            }
-            changed
-        });
-        match rejects_changed {
-            Some(true) => self.registry.ring(),
-            Some(false) | None => {
-                self.registry.0.news.send_replace(());
-            }
-        }
-    }
-
-    /// The node needs a snapshot when it comes back.
-    pub(super) fn ask_for_snapshot(&self, why: Why) {
-        self.update(|record| record.asked = Some(why));
-    }
-
-    /// Does nothing when another stream of the node took over.
-    fn update<T>(&self, with: impl FnOnce(&mut Record) -> T) -> Option<T> {
-        let mut records = self.registry.lock();
-        let record = records.nodes.get_mut(&self.id)?;
-        let current = record.connection.as_ref()?.0 == self.number;
-        current.then(|| with(record))
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.update(|record| {
-            record.connection = None;
-            record.node.link = Link::Disconnected;
-            record.unsaved = Saving::Due;
-        });
-        self.registry.ring();
     }
 }
 

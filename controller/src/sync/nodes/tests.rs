@@ -1,5 +1,6 @@
 use std::time::UNIX_EPOCH;
 
+use proto::sync::v1;
 use runtime::clock::Hand;
 
 use super::*;

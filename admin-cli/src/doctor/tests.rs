@@ -1,17 +1,17 @@
 //! Every client against a healthy server, and against servers that are each ill in one way.
 
 mod healthy;
-
-use std::time::Duration;
+mod hosted;
+mod ill;
 
 use serde_json::{Value, json};
 
-use self::healthy::{healthy, json_type};
-use super::*;
-use crate::{
-    args::Format,
-    scripted::{Arrived, Reply, Scripted},
+use self::{
+    healthy::{healthy, json_type},
+    ill::{breaks, edit, examine, location, refuse, visit_to},
 };
+use super::*;
+use crate::{args::Format, scripted::Scripted};
 
 /// The positive twin of everything below.
 #[tokio::test]
@@ -95,121 +95,6 @@ fn plain_urls_behind_tls_are_named() {
     );
 }
 
-/// oauth.md §3.4, "Claude web".
-#[tokio::test]
-async fn what_breaks_claude_is_named() {
-    breaks(
-        "claude",
-        "resource metadata",
-        "compares for equality",
-        |request, reply| {
-            let other = format!("{}/mcp/", request.origin);
-            edit(request, reply, "protected-resource", |body| {
-                body["resource"] = other.into();
-            });
-        },
-    )
-    .await;
-    breaks(
-        "claude",
-        "server metadata",
-        "set the tenant's host",
-        |request, reply| {
-            let other = format!("{}/", request.origin);
-            edit(request, reply, "authorization-server", |body| {
-                body["issuer"] = other.into();
-            });
-        },
-    )
-    .await;
-    breaks(
-        "claude",
-        "server metadata",
-        "lacks `none`",
-        |request, reply| {
-            let only = json!(["client_secret_basic"]);
-            edit(request, reply, "authorization-server", |body| {
-                body["token_endpoint_auth_methods_supported"] = only;
-            });
-        },
-    )
-    .await;
-    breaks("claude", "registration", "must be 201", |request, reply| {
-        if request.path == "/register" {
-            reply.0 = 200;
-        }
-    })
-    .await;
-    breaks(
-        "claude",
-        "registration",
-        "without a secret",
-        |request, reply| {
-            edit(request, reply, "/register", |body| {
-                body["client_secret"] = "s".into();
-            });
-        },
-    )
-    .await;
-}
-
-/// oauth.md §3.4, "Claude web": firewalls, and scopes that are published.
-#[tokio::test]
-async fn what_refuses_claude_is_named() {
-    breaks(
-        "claude",
-        "challenge",
-        "let `Claude-User` through",
-        |request, reply| {
-            if request.path == "/mcp" {
-                *reply = (403, vec![], String::new());
-            }
-        },
-    )
-    .await;
-    breaks(
-        "claude",
-        "authorize",
-        "grant every scope that is published",
-        |request, reply| {
-            refuse(request, reply, "invalid_scope");
-        },
-    )
-    .await;
-    breaks(
-        "claude",
-        "call",
-        "takes 403 for a failed authorization",
-        |request, reply| {
-            if request.path == "/mcp" && !request.header("authorization").is_empty() {
-                *reply = (403, vec![], String::new());
-            }
-        },
-    )
-    .await;
-}
-
-/// oauth.md §3.4, "Claude web": it waits ten seconds.
-#[tokio::test]
-async fn an_answer_that_does_not_come_in_time_is_named() {
-    let mut visit = visit_to("http://127.0.0.1/mcp", "claude");
-    // Accepts and never answers.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    visit.web = Web::within(Duration::from_millis(300)).unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    let mut step = Step::new("challenge");
-    assert!(
-        visit
-            .ask(&mut step, crate::web::Ask::get(&url))
-            .await
-            .is_none()
-    );
-    assert!(
-        step.problems[0].fix.contains("which is what Claude"),
-        "{step:?}"
-    );
-}
-
 /// oauth.md §3.4, "Claude Code": `iss` with a slash.
 #[tokio::test]
 async fn an_issuer_with_a_slash_in_the_answer_is_named() {
@@ -232,63 +117,6 @@ async fn an_issuer_with_a_slash_in_the_answer_is_named() {
             if let Some(location) = location(request, reply) {
                 let cut = location.find("&iss=").unwrap();
                 location.truncate(cut);
-            }
-        },
-    )
-    .await;
-}
-
-/// oauth.md §3.4, "`ChatGPT`".
-#[tokio::test]
-async fn what_breaks_chatgpt_is_named() {
-    breaks(
-        "chatgpt",
-        "server metadata",
-        "another redirect URI",
-        |request, reply| {
-            edit(request, reply, "authorization-server", |body| {
-                body["authorization_response_iss_parameter_supported"] = false.into();
-            });
-        },
-    )
-    .await;
-    breaks(
-        "chatgpt",
-        "token",
-        "whether it asks for `offline_access` or not",
-        |request, reply| {
-            edit(request, reply, "/token", |body| {
-                body.as_object_mut().unwrap().remove("refresh_token");
-            });
-        },
-    )
-    .await;
-    breaks(
-        "chatgpt",
-        "resource metadata",
-        "oauth-protected-resource/mcp through",
-        |request, reply| {
-            let root = format!("{}/.well-known/oauth-protected-resource", request.origin);
-            match request.path.as_str() {
-                "/.well-known/oauth-protected-resource/mcp" => reply.0 = 404,
-                "/mcp" if reply.0 == 401 => {
-                    reply.1[0].1 = format!("Bearer resource_metadata=\"{root}\"");
-                }
-                _ => {}
-            }
-        },
-    )
-    .await;
-    breaks(
-        "chatgpt",
-        "authorize",
-        "drop those of OpenID Connect",
-        |request, reply| {
-            edit(request, reply, "authorization-server", |body| {
-                body["scopes_supported"] = json!(["mcp", "openid"]);
-            });
-            if request.query.contains("openid") {
-                refuse(request, reply, "invalid_scope");
             }
         },
     )
@@ -532,86 +360,4 @@ async fn a_wrong_password_is_told_and_not_tried_again() {
         .unwrap();
     let lines = report.lines().join("\n");
     assert!(lines.contains("the login is refused: Wrong."), "{lines}");
-}
-
-/// Examines a server that is ill in one way; that step must fail and say so. Returns what people read.
-async fn breaks(
-    client: &str,
-    step: &str,
-    told: &str,
-    ill: impl Fn(&Arrived, &mut Reply) + Send + Sync + 'static,
-) -> String {
-    let server = Scripted::start(move |request| {
-        let mut reply = healthy(&request);
-        ill(&request, &mut reply);
-        reply
-    })
-    .await;
-    let report = examine(&Profile::all()[client], &server).await;
-    let lines = report.lines().join("\n");
-    let found = report
-        .steps
-        .iter()
-        .find(|found| found.name == step)
-        .unwrap();
-    assert_eq!(found.outcome, Outcome::Failed, "{client}, {step}:\n{lines}");
-    let named = found
-        .problems
-        .iter()
-        .any(|problem| problem.fix.contains(told) || problem.what.contains(told));
-    assert!(named, "{client}, {step}, {told}:\n{lines}");
-    assert!(!report.is_ok());
-    lines
-}
-
-async fn examine(profile: &Profile, server: &Scripted) -> Report {
-    let person = Person {
-        login: "ada".into(),
-        password: "correct".into(),
-    };
-    let printer = Printer::new(Format::Json);
-    connect(profile, &server.url("/mcp"), Some(&person), &printer)
-        .await
-        .unwrap()
-}
-
-/// Changes the JSON of a document.
-fn edit(request: &Arrived, reply: &mut Reply, path: &str, change: impl FnOnce(&mut Value)) {
-    if request.method == "OPTIONS" || !request.path.contains(path) {
-        return;
-    }
-    let mut body: Value = serde_json::from_str(&reply.2).unwrap();
-    change(&mut body);
-    reply.2 = body.to_string();
-}
-
-/// Refuses an authorization by redirect.
-fn refuse(request: &Arrived, reply: &mut Reply, error: &str) {
-    if request.path != "/authorize" {
-        return;
-    }
-    let to = format!(
-        "{}?error={error}&state={}&iss={}",
-        request.param("redirect_uri").unwrap_or_default(),
-        request.param("state").unwrap_or_default(),
-        request.origin
-    );
-    *reply = (303, vec![("location", to)], String::new());
-}
-
-/// Where the consent page sends people.
-fn location<'a>(request: &Arrived, reply: &'a mut Reply) -> Option<&'a mut String> {
-    if (request.method.as_str(), request.path.as_str()) != ("POST", "/consent") {
-        return None;
-    }
-    reply.1.first_mut().map(|(_, location)| location)
-}
-
-fn visit_to(url: &str, client: &str) -> Visit<'static> {
-    Visit {
-        web: Web::within(Duration::from_secs(5)).unwrap(),
-        profile: &Profile::all()[client],
-        url: url.parse().unwrap(),
-        typed: url.to_owned(),
-    }
 }

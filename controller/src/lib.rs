@@ -24,6 +24,9 @@ pub mod store;
 /// Keys that open stored credentials.
 pub mod vault;
 
+/// Being woken by the database.
+pub(crate) mod notification;
+
 /// From rows to nodes: the config stream.
 pub mod sync;
 

@@ -2,23 +2,20 @@
 //! publishes each new log and never writes.
 
 use std::{
-    convert::Infallible,
     error::Error,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use proto::sync::v1::{Revocation, RevocationKind};
-use sqlx::{PgConnection, PgPool, postgres::PgListener};
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::log::{Log, Logs, Shared};
+use crate::notification::{POLL, listen};
 
 /// The one reader of revocations in a controller.
 pub struct Feed {
@@ -72,34 +69,8 @@ impl Feed {
     pub async fn run(self, soft: CancellationToken) {
         tokio::select! {
             () = soft.cancelled() => {}
-            () = self.listen() => {}
+            () = listen(&self.pool, "revocations", &self.shared.wake) => {}
             () = self.follow() => {}
-        }
-    }
-
-    async fn listen(&self) {
-        let mut broken = false;
-        loop {
-            let Err(error) = self.listen_once(&mut broken).await;
-            if !std::mem::replace(&mut broken, true) {
-                let error = &error as &dyn Error;
-                tracing::warn!(
-                    error,
-                    "notifications of revocations are interrupted; polling goes on"
-                );
-            }
-            sleep(POLL).await;
-        }
-    }
-
-    async fn listen_once(&self, broken: &mut bool) -> Result<Infallible, sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen("revocations").await?;
-        *broken = false;
-        loop {
-            self.shared.wake.notify_one();
-            // `None` says that the connection was lost and is being made anew: read again then too.
-            listener.try_recv().await?;
         }
     }
 
@@ -234,7 +205,5 @@ fn timestamp(time: OffsetDateTime) -> prost_types::Timestamp {
     }
 }
 
-/// How long a lost notification can go unnoticed.
-const POLL: Duration = Duration::from_secs(1);
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 const SWEEP_EVERY: Duration = Duration::from_mins(10);

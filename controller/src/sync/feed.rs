@@ -3,17 +3,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
     error::Error,
     sync::Arc,
     time::Duration,
 };
 
 use proto::name::StreamName;
-use sqlx::{PgConnection, PgPool, postgres::PgListener};
+use sqlx::{PgConnection, PgPool};
 use tokio::{
     sync::{Notify, watch},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +22,7 @@ use super::{
     rows::{self, ChangeRow, Which},
     state::{Cursor, Entry, State, States, TenantSealed},
 };
+use crate::notification::{POLL, listen};
 
 /// The one reader of config in a controller.
 pub struct Feed {
@@ -70,35 +70,8 @@ impl Feed {
     pub async fn run(self, soft: CancellationToken) {
         tokio::select! {
             () = soft.cancelled() => {}
-            () = self.listen() => {}
+            () = listen(&self.pool, "config", &self.wake) => {}
             () = self.follow() => {}
-        }
-    }
-
-    /// Wakes the follower at every notification, and whenever some may have been lost.
-    async fn listen(&self) {
-        let mut broken = false;
-        loop {
-            let Err(error) = self.listen_once(&mut broken).await;
-            if !std::mem::replace(&mut broken, true) {
-                let error = &error as &dyn Error;
-                tracing::warn!(
-                    error,
-                    "config notifications are interrupted; polling goes on"
-                );
-            }
-            sleep(POLL).await;
-        }
-    }
-
-    async fn listen_once(&self, broken: &mut bool) -> Result<Infallible, sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen("config").await?;
-        *broken = false;
-        loop {
-            self.wake.notify_one();
-            // `None` says that the connection was lost and is being made anew: read again then too.
-            listener.try_recv().await?;
         }
     }
 
@@ -269,9 +242,6 @@ fn alarm(last: Option<&State>, head: Cursor, what: &'static str) {
     let last = last.map_or(0, |last| last.cursor().revision);
     tracing::error!(last, head = head.revision, epoch = head.epoch, "{what}");
 }
-
-/// How long a lost notification can go unnoticed.
-const POLL: Duration = Duration::from_secs(1);
 
 const READ_DEADLINE: Duration = Duration::from_secs(30);
 

@@ -275,8 +275,7 @@ async fn delete(
         resource: shown.name,
         after: None,
     };
-    let tenant = tx.tenant().uid;
-    let revocation = tx.commit_recorded(Some(tenant), &entry).await?;
+    let revocation = tx.commit_recorded(&entry).await?;
     Ok(v1::DeleteClientResponse {
         revocation: revocation.unwrap_or_default(),
     })
@@ -344,8 +343,7 @@ async fn commit(
         before: before.map(|before| digest::of(CLIENT, &view(tx.tenant(), before))),
         after: Some(digest),
     };
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(shown)
 }
 

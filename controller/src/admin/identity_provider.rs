@@ -127,8 +127,7 @@ async fn create(
     inserted.map_err(|error| Error::on_insert(error, "identity_provider_id"))?;
     let entry = entry(tx.tenant(), None, Some(&provider));
     let shown = view(tx.tenant(), &provider);
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(v1::CreateIdentityProviderResponse {
         identity_provider: Some(shown),
     })
@@ -184,8 +183,7 @@ async fn update(
     tx.update_identity_provider(&after).await?;
     let entry = entry(tx.tenant(), Some(&before), Some(&after));
     let shown = view(tx.tenant(), &after);
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(v1::UpdateIdentityProviderResponse {
         identity_provider: Some(shown),
     })
@@ -205,8 +203,7 @@ async fn delete(
     }
     tx.delete_identity_provider(provider.uid).await?;
     let entry = entry(tx.tenant(), Some(&provider), None);
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(v1::DeleteIdentityProviderResponse {})
 }
 

@@ -70,7 +70,7 @@ impl NodeService for Admin {
             before: None,
             after: None,
         };
-        tx.commit_recorded(None, &entry)
+        tx.commit_recorded_of(None, &entry)
             .await
             .map_err(Error::from)?;
         // Last, so that a deletion that cannot be recorded changes nothing. A node that connected

@@ -106,7 +106,6 @@ fn wait(given: Option<prost_types::Duration>) -> Result<Duration, Error> {
 
 /// Commits with a record; the number of the revocation, if it made one.
 async fn commit(tx: Tx<OneTenant>, change: Change) -> Result<Option<u64>, Error> {
-    let tenant = tx.tenant().uid;
     let recorded = |resource| Entry {
         resource,
         before: None,
@@ -114,10 +113,7 @@ async fn commit(tx: Tx<OneTenant>, change: Change) -> Result<Option<u64>, Error>
     };
     Ok(match change {
         Change::Nothing => None,
-        Change::Recorded(resource) => {
-            tx.commit_recorded(Some(tenant), &recorded(resource))
-                .await?
-        }
+        Change::Recorded(resource) => tx.commit_recorded(&recorded(resource)).await?,
         Change::OfConfig(entry) => tx.commit_change(&entry).await?.revocation,
     })
 }

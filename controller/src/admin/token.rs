@@ -93,7 +93,7 @@ async fn create(
     };
     let secret = AdminToken::generate();
     tx.insert_token(&token, &secret.sha256()).await?;
-    tx.commit_recorded(confined_to(&token), &entry(&token, None, Some(&token)))
+    tx.commit_recorded_of(confined_to(&token), &entry(&token, None, Some(&token)))
         .await?;
     Ok(v1::CreateTokenResponse {
         token: Some(view(&token)),
@@ -134,7 +134,7 @@ async fn delete(
     let token = tx.lock_token(uid).await?;
     let token = token.ok_or(Error::NotFound(request.name))?;
     tx.delete_token(uid).await?;
-    tx.commit_recorded(confined_to(&token), &entry(&token, Some(&token), None))
+    tx.commit_recorded_of(confined_to(&token), &entry(&token, Some(&token), None))
         .await?;
     Ok(v1::DeleteTokenResponse {})
 }

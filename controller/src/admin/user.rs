@@ -130,8 +130,7 @@ async fn create(
     }
     let shown = view(tx.tenant(), &user, &[]);
     let entry = creation(tx.tenant(), &user);
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(v1::CreateUserResponse {
         user: Some(shown),
         password: password.map(Password::shown).unwrap_or_default(),
@@ -236,8 +235,7 @@ async fn delete(
         before: Some(digest::of(USER, &shown)),
         after: None,
     };
-    let tenant = tx.tenant().uid;
-    let revocation = tx.commit_recorded(Some(tenant), &entry).await?;
+    let revocation = tx.commit_recorded(&entry).await?;
     Ok(v1::DeleteUserResponse {
         revocation: revocation.unwrap_or_default(),
     })
@@ -322,8 +320,7 @@ async fn commit(
         before: Some(digest::of(USER, &old)),
         after: Some(digest),
     };
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(new)
 }
 

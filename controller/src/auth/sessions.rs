@@ -197,7 +197,7 @@ async fn record(tx: Tx<OneTenant>, key: &MintingKey, token: &SessionToken) -> Re
         before: None,
         after: None,
     };
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     tracing::info!(tenant.id = %tenant, key = key.slug, session.id = %token.id, "session made");
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(super) async fn ensure(store: &Store, file: Option<&Path>) -> Result<(), Boo
     };
     match tx.insert_token(&token, &secret.sha256()).await {
         Ok(()) => {
-            tx.commit_recorded(None, &entry).await?;
+            tx.commit_recorded_of(None, &entry).await?;
             Ok(())
         }
         // Another controller booted at the same time and was first.

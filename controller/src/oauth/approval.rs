@@ -104,7 +104,7 @@ pub(crate) async fn give(
         before: None,
         after: None,
     };
-    tx.commit_recorded(Some(tenant.uid), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     tracing::info!(tenant.id = %tenant.uid, user = user.slug, client.id = %uid, grant.id = %grant, "a client was let in");
     Ok(answer.send(&[("code", &code)]))
 }

@@ -107,7 +107,7 @@ async fn disconnected(guest: &Guest, request: Request) -> Result<Response, Setba
         after: None,
     };
     if ended > 0 {
-        tx.commit_recorded(Some(tenant.uid), &entry).await?;
+        tx.commit_recorded(&entry).await?;
         tracing::info!(tenant.id = %tenant.uid, user = user.slug, ended, "a user disconnected");
     }
     let page = guest.issuer.url("/connections?disconnected=1");

@@ -180,7 +180,7 @@ async fn decide(
         before: None,
         after: None,
     };
-    tx.commit_recorded(Some(tenant.uid), &recorded).await?;
+    tx.commit_recorded(&recorded).await?;
     tracing::info!(tenant.id = %tenant.uid, user = user.slug, ?decision, "a device was decided on");
     let done = Done {
         look,

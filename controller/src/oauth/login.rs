@@ -156,7 +156,7 @@ pub(crate) async fn complete(
         before: None,
         after: None,
     };
-    tx.commit_recorded(Some(tenant.uid), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     tracing::info!(tenant.id = %tenant.uid, user = slug, "signed in");
     let mut response = see_other(&issuer.url(&transaction.next()));
     let cookie = session.cookie(issuer, SESSION);

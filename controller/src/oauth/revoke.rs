@@ -57,8 +57,7 @@ async fn end_grant(mut tx: Tx<OneTenant>, family: &Family) -> Result<(), Fault> 
     let grant = family.grant.uid;
     if grant::revoke(&mut tx, grant, "client").await? {
         let entry = entry(format!("{}/grants/{grant}", tx.tenant().name()));
-        let tenant = tx.tenant().uid;
-        tx.commit_recorded(Some(tenant), &entry).await?;
+        tx.commit_recorded(&entry).await?;
     }
     Ok(())
 }
@@ -74,8 +73,7 @@ async fn end_token(mut tx: Tx<OneTenant>, token: &AccessToken) -> Result<(), Fau
         life: REVOCATION_LIFE,
     });
     let entry = entry(format!("{}/tokens/{}", tx.tenant().name(), token.id));
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(())
 }
 

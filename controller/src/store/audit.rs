@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Scope, StoreError, Tx, changed};
+use super::{OneTenant, Platform, Scope, StoreError, Tx, changed};
 
 /// Who asked for a transaction, and on which occasion.
 #[derive(Debug, Clone)]
@@ -103,20 +103,33 @@ impl Record<'_> {
     }
 }
 
-impl<S: Scope> Tx<S> {
-    /// Commits a change that is not part of config: recorded, but no revision. Returns the last
-    /// revocation in it.
-    pub async fn commit_recorded(
-        mut self,
-        tenant: Option<TenantUid>,
-        entry: &Entry,
-    ) -> Result<Option<u64>, StoreError> {
-        self.record(tenant, entry, None).await?;
+impl Tx<OneTenant> {
+    /// Commits a change that is not part of config: recorded among the tenant's, but no revision.
+    /// Returns the last revocation in it.
+    pub async fn commit_recorded(mut self, entry: &Entry) -> Result<Option<u64>, StoreError> {
+        let tenant = self.scope.tenant.uid;
+        self.record(Some(tenant), entry, None).await?;
         let revocation = self.write_revocations().await?;
         self.sql.commit().await?;
         Ok(revocation)
     }
+}
 
+impl Tx<Platform> {
+    /// Commits a change that is not part of config: recorded among those of this tenant, or of the
+    /// installation, but no revision.
+    pub async fn commit_recorded_of(
+        mut self,
+        tenant: Option<TenantUid>,
+        entry: &Entry,
+    ) -> Result<(), StoreError> {
+        self.record(tenant, entry, None).await?;
+        self.sql.commit().await?;
+        Ok(())
+    }
+}
+
+impl<S: Scope> Tx<S> {
     /// Commits what is no change that anybody answers for: a counter, a login on its way.
     pub async fn commit_unrecorded(mut self) -> Result<Option<u64>, StoreError> {
         let revocation = self.write_revocations().await?;

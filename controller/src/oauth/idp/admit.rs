@@ -109,7 +109,7 @@ async fn create(mut tx: Tx<OneTenant>, arrival: &Arrival, login: String) -> Resu
     let provider = &arrival.provider.slug;
     tx.act_as(format!("{}/identityProviders/{provider}", tenant.name()));
     let entry = admin::user_created(&tenant, &user);
-    tx.commit_recorded(Some(tenant.uid), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     tracing::info!(tenant.id = %tenant.uid, user = user.slug, provider, "a new user arrived");
     Ok(())
 }

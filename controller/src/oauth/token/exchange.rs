@@ -74,8 +74,7 @@ pub(super) async fn first(
     };
     let issued = mint::mint(&mut tx, call, bearer, token).await?;
     let entry = entry(&tx, &granted);
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(issued)
 }
 
@@ -86,7 +85,7 @@ async fn replayed(mut tx: Tx<OneTenant>, granted: &Grant) -> Result<(), StoreErr
     let tenant = tx.tenant().uid;
     if grant::revoke(&mut tx, granted.uid, "code_replay").await? {
         tracing::warn!(tenant.id = %tenant, grant.id = %granted.uid, "a code was presented twice");
-        tx.commit_recorded(Some(tenant), &entry).await?;
+        tx.commit_recorded(&entry).await?;
     }
     Ok(())
 }

@@ -53,7 +53,6 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
         before: None,
         after: None,
     };
-    let tenant = tx.tenant().uid;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(issued)
 }

@@ -119,7 +119,7 @@ async fn stolen(mut tx: Tx<OneTenant>, family: &Family) -> Result<(), StoreError
     let (tenant, grant) = (tx.tenant().uid, family.grant.uid);
     tracing::warn!(tenant.id = %tenant, grant.id = %grant, "an old refresh token was presented");
     grant::revoke(&mut tx, grant, "reuse").await?;
-    tx.commit_recorded(Some(tenant), &entry).await?;
+    tx.commit_recorded(&entry).await?;
     Ok(())
 }
 

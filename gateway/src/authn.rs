@@ -49,6 +49,9 @@ mod jwks;
 /// Tokens that were verified.
 mod remembered;
 
+/// How many.
+mod verifications;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},

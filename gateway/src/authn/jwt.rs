@@ -9,7 +9,6 @@ use std::{
 };
 
 use egress::{Dialer, Endpoint};
-use metrics::{Counter, counter};
 use proto::{access::v1::JwtAuthenticator, id::TenantUid};
 use runtime::shutdown::Tasks;
 use token::jwt::{Claims, Fault, KeySet, Refusal, Rules, Source, verify};
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     jwks::{Registry, Remote},
     remembered::{Remembered, TokenId},
+    verifications::Verifications,
 };
 use crate::config::snapshot::{Authenticator, Tenant};
 
@@ -37,7 +37,7 @@ impl Jwt {
         Self(Arc::new(Shared {
             registry: Registry::new(dialer),
             remembered: Remembered::new(),
-            verifications: Verifications::new(),
+            verifications: Verifications::counted_in("aldgate_jwt_verifications_total"),
         }))
     }
 
@@ -180,38 +180,7 @@ impl fmt::Debug for CompiledJwt {
     }
 }
 
-/// How many tokens were verified, by outcome. What was remembered is not counted, so `accepted`
-/// grows once per token and node.
-struct Verifications {
-    accepted: Counter,
-    expired: Counter,
-    unknown_key: Counter,
-    refused: Counter,
-}
-
-impl Verifications {
-    fn new() -> Self {
-        let outcome = |outcome| counter!("aldgate_jwt_verifications_total", "outcome" => outcome);
-        Self {
-            accepted: outcome("accepted"),
-            expired: outcome("expired"),
-            unknown_key: outcome("unknown_key"),
-            refused: outcome("refused"),
-        }
-    }
-
-    fn count(&self, outcome: &Result<Claims, Refusal>) {
-        match outcome {
-            Ok(_) => &self.accepted,
-            Err(Refusal::Expired) => &self.expired,
-            Err(Refusal::UnknownKey) => &self.unknown_key,
-            Err(Refusal::Malformed | Refusal::Invalid) => &self.refused,
-        }
-        .increment(1);
-    }
-}
+static NONE: LazyLock<Arc<KeySet>> = LazyLock::new(Arc::default);
 
 #[cfg(test)]
 mod tests;
-
-static NONE: LazyLock<Arc<KeySet>> = LazyLock::new(Arc::default);

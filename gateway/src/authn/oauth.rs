@@ -4,7 +4,6 @@
 
 use std::{fmt, slice, sync::Arc};
 
-use metrics::{Counter, counter};
 use policy::Scopes;
 use token::{
     access::{self, AccessToken, PublicKey},
@@ -16,6 +15,7 @@ use super::{
     caller::{Person, Proof},
     remembered::{Remembered, TokenId},
     request::Request,
+    verifications::Verifications,
 };
 use crate::{config::snapshot::Tenant, route::Target};
 
@@ -80,7 +80,7 @@ impl Oauth {
     pub fn new() -> Self {
         Self(Arc::new(Shared {
             remembered: Remembered::new(),
-            verifications: Verifications::new(),
+            verifications: Verifications::counted_in("aldgate_access_token_verifications_total"),
         }))
     }
 
@@ -176,37 +176,6 @@ impl Default for Oauth {
 impl fmt::Debug for Oauth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Oauth").finish_non_exhaustive()
-    }
-}
-
-/// How many tokens were verified, by outcome; what was remembered is not counted.
-struct Verifications {
-    accepted: Counter,
-    expired: Counter,
-    unknown_key: Counter,
-    refused: Counter,
-}
-
-impl Verifications {
-    fn new() -> Self {
-        let outcome =
-            |outcome| counter!("aldgate_access_token_verifications_total", "outcome" => outcome);
-        Self {
-            accepted: outcome("accepted"),
-            expired: outcome("expired"),
-            unknown_key: outcome("unknown_key"),
-            refused: outcome("refused"),
-        }
-    }
-
-    fn count(&self, outcome: &Result<Verified, Refusal>) {
-        match outcome {
-            Ok(_) => &self.accepted,
-            Err(Refusal::Expired) => &self.expired,
-            Err(Refusal::UnknownKey) => &self.unknown_key,
-            Err(Refusal::Malformed | Refusal::Invalid) => &self.refused,
-        }
-        .increment(1);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use proto::sync::v1::{Revocation, RevocationKind};
+use proto::sync::v1::Revocation;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use tokio::{sync::watch, time::timeout};
@@ -15,7 +15,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::log::{Log, Logs, Shared};
-use crate::notification::{POLL, listen};
+use crate::{
+    notification::{POLL, listen},
+    store::revocation::of_column,
+};
 
 /// The one reader of revocations in a controller.
 pub struct Feed {
@@ -177,24 +180,10 @@ fn revocation(row: Row) -> Revocation {
     Revocation {
         sequence: row.sequence.cast_unsigned(),
         tenant_uid: row.tenant_id.to_string(),
-        kind: kind(&row.kind).into(),
+        kind: of_column(&row.kind).into(),
         id: row.id_sha256.into(),
         issued_until: row.issued_until.map(timestamp),
         expire_time: Some(timestamp(row.expires_at)),
-    }
-}
-
-fn kind(column: &str) -> RevocationKind {
-    match column {
-        "token" => RevocationKind::Token,
-        "grant" => RevocationKind::Grant,
-        "key" => RevocationKind::Key,
-        "user" => RevocationKind::User,
-        "client" => RevocationKind::Client,
-        "tenant" => RevocationKind::Tenant,
-        "signing_key" => RevocationKind::SigningKey,
-        // The table refuses it.
-        _ => RevocationKind::Unspecified,
     }
 }
 

@@ -215,6 +215,7 @@ impl<S: super::Scope> Tx<S> {
     }
 }
 
+/// The word for a kind in the table.
 fn column(kind: RevocationKind) -> &'static str {
     match kind {
         // The table refuses it.
@@ -229,6 +230,36 @@ fn column(kind: RevocationKind) -> &'static str {
     }
 }
 
+/// The kind that a word in the table is for.
+pub(crate) fn of_column(column: &str) -> RevocationKind {
+    match column {
+        "token" => RevocationKind::Token,
+        "grant" => RevocationKind::Grant,
+        "key" => RevocationKind::Key,
+        "user" => RevocationKind::User,
+        "client" => RevocationKind::Client,
+        "tenant" => RevocationKind::Tenant,
+        "signing_key" => RevocationKind::SigningKey,
+        // The table refuses it.
+        _ => RevocationKind::Unspecified,
+    }
+}
+
 /// Says what of ours is locked, where locks are pairs of numbers.
 const PRUNING: i32 = 0x7265_766f;
 const PRUNED_AT_ONCE: i64 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_as_it_was_written() {
+        let kinds = (0..).map_while(|number| RevocationKind::try_from(number).ok());
+        let kinds: Vec<_> = kinds.collect();
+        assert!(kinds.len() > 7, "{kinds:?}");
+        for kind in kinds {
+            assert_eq!(of_column(column(kind)), kind);
+        }
+    }
+}

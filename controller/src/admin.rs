@@ -1,7 +1,7 @@
 //! The admin API: one file per service, and what they share. Handlers check a request into domain
 //! values, enter a transaction through the [`Actor`], change, and commit with a record of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use egress::Dialer;
 use time::OffsetDateTime;
@@ -171,8 +171,5 @@ fn last(name: &str) -> &str {
 }
 
 fn timestamp(time: OffsetDateTime) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: time.unix_timestamp(),
-        nanos: time.nanosecond().cast_signed(),
-    }
+    SystemTime::from(time).into()
 }

@@ -182,15 +182,8 @@ fn revocation(row: Row) -> Revocation {
         tenant_uid: row.tenant_id.to_string(),
         kind: of_column(&row.kind).into(),
         id: row.id_sha256.into(),
-        issued_until: row.issued_until.map(timestamp),
-        expire_time: Some(timestamp(row.expires_at)),
-    }
-}
-
-fn timestamp(time: OffsetDateTime) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: time.unix_timestamp(),
-        nanos: time.nanosecond().cast_signed(),
+        issued_until: row.issued_until.map(|time| SystemTime::from(time).into()),
+        expire_time: Some(SystemTime::from(row.expires_at).into()),
     }
 }
 

@@ -2,10 +2,7 @@
 //! ES256 and nothing else. Minted by controllers, verified by any node that has the public keys. Who
 //! was revoked since, and for which MCP URL a token is, is the caller's to check.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use proto::id::{GrantUid, TenantUid};
@@ -13,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::key::{InvalidKey, PublicKey, SigningKey};
-use crate::jwt::Refusal;
+use crate::{compact::Parts, jwt::Refusal};
 
 /// The keys.
 mod key;
@@ -66,7 +63,7 @@ pub fn mint(token: &AccessToken, key: &SigningKey) -> String {
 
 /// Whether a text may be one of these tokens: three parts, and the header that ours have.
 pub fn kid_of(text: &str) -> Option<Box<str>> {
-    Parts::of(text)?.header().map(|header| header.kid)
+    Header::of(&Parts::of(text, MAX)?).map(|header| header.kid)
 }
 
 /// What a token says that one of these keys signed, for this issuer and tenant. Of several things that
@@ -78,8 +75,8 @@ pub fn verify(
     keys: &[PublicKey],
     now: SystemTime,
 ) -> Result<AccessToken, Refusal> {
-    let parts = Parts::of(text).ok_or(Refusal::Malformed)?;
-    let header = parts.header().ok_or(Refusal::Invalid)?;
+    let parts = Parts::of(text, MAX).ok_or(Refusal::Malformed)?;
+    let header = Header::of(&parts).ok_or(Refusal::Invalid)?;
     let key = keys.iter().find(|key| *key.kid() == *header.kid);
     let key = key.ok_or(Refusal::UnknownKey)?;
     let signature = URL_SAFE_NO_PAD.decode(parts.signature);
@@ -112,8 +109,8 @@ pub struct Claimed {
 /// Whose token a text claims to be: for those who serve all tenants and must know with whose keys to
 /// verify. Nothing of it is proven.
 pub fn claimed(text: &str) -> Option<Claimed> {
-    let parts = Parts::of(text)?;
-    parts.header()?;
+    let parts = Parts::of(text, MAX)?;
+    Header::of(&parts)?;
     let payload = URL_SAFE_NO_PAD.decode(parts.payload).ok()?;
     let payload: Payload = serde_json::from_slice(&payload).ok()?;
     Some(Claimed {
@@ -135,40 +132,21 @@ impl AccessToken {
     }
 }
 
-struct Parts<'a> {
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
-    message: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn of(text: &'a str) -> Option<Self> {
-        let (message, signature) = text.rsplit_once('.')?;
-        let (header, payload) = message.split_once('.')?;
-        let whole = text.len() <= MAX && !payload.contains('.');
-        whole.then_some(Self {
-            header,
-            payload,
-            signature,
-            message,
-        })
-    }
-
-    /// Ours has three members and no other (RFC 8725 §3.1, §3.10, §3.11).
-    fn header(&self) -> Option<Header> {
-        let json = URL_SAFE_NO_PAD.decode(self.header).ok()?;
-        let header: Header = serde_json::from_slice(&json).ok()?;
-        (*header.alg == *ALGORITHM && *header.typ == *TYPE).then_some(header)
-    }
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     alg: Box<str>,
     typ: Box<str>,
     kid: Box<str>,
+}
+
+impl Header {
+    /// Ours has three members and no other (RFC 8725 §3.1, §3.10, §3.11).
+    fn of(parts: &Parts<'_>) -> Option<Self> {
+        let json = URL_SAFE_NO_PAD.decode(parts.header).ok()?;
+        let header: Self = serde_json::from_slice(&json).ok()?;
+        (*header.alg == *ALGORITHM && *header.typ == *TYPE).then_some(header)
+    }
 }
 
 /// RFC 9068 §2.2, and private claims for what only our nodes read.
@@ -250,12 +228,6 @@ fn moment(seconds: u64) -> Option<SystemTime> {
 #[expect(clippy::borrowed_box, reason = "what serde calls it with")]
 fn is_empty(list: &Box<[Box<str>]>) -> bool {
     list.is_empty()
-}
-
-impl fmt::Debug for Parts<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").finish_non_exhaustive()
-    }
 }
 
 const ALGORITHM: &str = "ES256";

@@ -6,6 +6,9 @@ mod secret;
 /// The text they share: prefix, random part, checksum.
 mod grammar;
 
+/// The form of tokens that are signed.
+mod compact;
+
 /// JSON Web Tokens of other issuers: rules, keys, verification.
 pub mod jwt;
 

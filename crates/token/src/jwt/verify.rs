@@ -11,6 +11,7 @@ use super::{
     keys::{Found, KeySet, algorithm_of},
     rules::Rules,
 };
+use crate::compact::Parts;
 
 /// Why a token is not accepted. Only [`Refusal::Expired`] may be told to whoever presented it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +40,7 @@ pub fn verify(
     keys: &KeySet,
     now: SystemTime,
 ) -> Result<Claims, Refusal> {
-    let parts = Parts::of(token).ok_or(Refusal::Malformed)?;
+    let parts = Parts::of(token, MAX).ok_or(Refusal::Malformed)?;
     let header = json(parts.header).ok_or(Refusal::Malformed)?;
     let payload = json(parts.payload).ok_or(Refusal::Malformed)?;
 
@@ -64,31 +65,6 @@ pub fn verify(
         (Ok(true), false) => Ok(claims.signed(header.kid, key.fingerprint())),
         (Ok(true), true) => Err(Refusal::Expired),
         (Ok(false) | Err(_), _) => Err(Refusal::Invalid),
-    }
-}
-
-/// The three parts of a token, still encoded.
-struct Parts<'a> {
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
-    /// What was signed: the first two.
-    message: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn of(token: &'a str) -> Option<Self> {
-        if token.len() > MAX {
-            return None;
-        }
-        let (message, signature) = token.rsplit_once('.')?;
-        let (header, payload) = message.split_once('.')?;
-        (!payload.contains('.')).then_some(Self {
-            header,
-            payload,
-            signature,
-            message,
-        })
     }
 }
 

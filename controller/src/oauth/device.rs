@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use axum::{
     Extension, Json, Router,
     extract::{Request, State as Shared},
@@ -12,7 +11,7 @@ use axum::{
 };
 use proto::id::{ClientUid, UserUid};
 use serde_json::json;
-use token::{DeviceCode, sha256_of};
+use token::{DeviceCode, random_text, sha256_of};
 
 use super::{
     attempts,
@@ -52,7 +51,7 @@ async fn ask(
     if all >= MOST || own >= MOST_OF_ONE {
         return Err(Fault::Slow(LIFE.as_secs()));
     }
-    let (code, user_code) = (DeviceCode::generate(), user_code());
+    let (code, user_code) = (DeviceCode::generate(), random_text(LETTERS, USER_CODE));
     let device = Device {
         client: client::hold(&mut tx, &call.client).await?,
         resources,
@@ -80,19 +79,6 @@ fn told(call: &Call, code: &DeviceCode, user_code: &str) -> Response {
         "expires_in": LIFE.as_secs(),
         "interval": INTERVAL,
     })))
-}
-
-/// A new code for people: each letter equally likely.
-fn user_code() -> String {
-    let mut code = String::with_capacity(USER_CODE);
-    let mut pool = [0; 32];
-    while code.len() < USER_CODE {
-        rand::fill(&mut pool).expect("the system's random source answers");
-        let fair = pool.iter().filter(|&&byte| byte < FAIR);
-        let letters = fair.map(|&byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
-        code.extend(letters.take(USER_CODE - code.len()));
-    }
-    code
 }
 
 /// Who asks, for the user to recognise.
@@ -184,8 +170,6 @@ pub(crate) const LIFE: Duration = Duration::from_mins(10);
 /// Consonants, so that no code is a word; none that are taken for another.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const USER_CODE: usize = 8;
-/// The last multiple of 20 below 256 keeps all letters equally likely.
-const FAIR: u8 = 240;
 /// How long a client waits between polls, in seconds.
 const INTERVAL: u32 = 5;
 /// How many a tenant has at once: codes stay rare among what could be guessed.
@@ -200,7 +184,8 @@ mod tests {
     /// A38.
     #[test]
     fn user_codes_are_eight_consonants_each_time_others() {
-        let codes: std::collections::HashSet<_> = (0..200).map(|_| user_code()).collect();
+        let code = |_| random_text(LETTERS, USER_CODE).to_string();
+        let codes: std::collections::HashSet<_> = (0..200).map(code).collect();
         assert_eq!(codes.len(), 200);
         for code in codes {
             assert!(lookup(&code).is_some(), "{code}");

@@ -271,13 +271,7 @@ pub(crate) fn unfit(password: &str) -> Option<&'static str> {
 
 /// A random password: 24 letters and digits without those that look alike, 137 bits.
 pub(crate) fn generate() -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new([0; GENERATED * 4]);
-    aws_lc_rs::rand::fill(&mut *bytes).expect("the system has randomness");
-    // 216 is the largest multiple of the alphabet's 54 letters in a byte; of 96 bytes, far more than
-    // 24 are below it.
-    let letters = bytes.iter().filter(|&&byte| byte < 216);
-    let letters = letters.map(|&byte| char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
-    Zeroizing::new(letters.take(GENERATED).collect())
+    token::random_text(LETTERS, GENERATED)
 }
 
 fn hasher() -> Argon2<'static> {

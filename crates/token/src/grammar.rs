@@ -5,6 +5,8 @@
 use aws_lc_rs::{hmac, rand};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::letters::{self, BASE62};
+
 /// The text is not a secret of this kind. It says no more, so that it can be shown to anyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed secret")]
@@ -31,16 +33,10 @@ pub(crate) fn derive(prefix: &str, key: &[u8; 32], message: &[u8]) -> Zeroizing<
 }
 
 /// The text whose random part is made of the bytes that `fill` gives.
-fn build(prefix: &str, mut fill: impl FnMut(&mut [u8; 64])) -> Zeroizing<String> {
+fn build(prefix: &str, fill: impl FnMut(&mut [u8; 64])) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(length(prefix)));
     text.push_str(prefix);
-    let mut pool = Zeroizing::new([0; 64]);
-    while text.len() < prefix.len() + RANDOM {
-        fill(&mut pool);
-        let wanted = prefix.len() + RANDOM - text.len();
-        let fair = pool.iter().filter(|&&byte| byte < FAIR);
-        text.extend(fair.take(wanted).map(|&byte| digit(u32::from(byte) % 62)));
-    }
+    letters::append(&mut text, BASE62, RANDOM, fill);
     let mut sum = checksum(&text);
     text.extend(sum.iter().map(|&byte| char::from(byte)));
     sum.zeroize();
@@ -76,21 +72,14 @@ fn checksum(body: &str) -> [u8; CHECKSUM] {
     let mut rest = crc32fast::hash(body.as_bytes());
     let mut digits = [b'0'; CHECKSUM];
     for place in digits.iter_mut().rev() {
-        *place = ALPHABET[(rest % 62) as usize];
+        *place = BASE62[(rest % 62) as usize];
         rest /= 62;
     }
     digits
 }
 
-fn digit(value: u32) -> char {
-    char::from(ALPHABET[value as usize])
-}
-
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM: usize = 32;
 const CHECKSUM: usize = 6;
-/// Bytes from here on are thrown away: the last multiple of 62 below 256 keeps all digits equally likely.
-const FAIR: u8 = 248;
 
 #[cfg(test)]
 mod tests {
@@ -108,7 +97,7 @@ mod tests {
     #[test]
     fn every_digit_occurs() {
         let text: String = (0..200).map(|_| generate("").to_string()).collect();
-        for digit in ALPHABET {
+        for digit in BASE62 {
             assert!(text.as_bytes().contains(digit), "{}", char::from(*digit));
         }
     }

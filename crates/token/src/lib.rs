@@ -6,6 +6,9 @@ mod secret;
 /// The text they share: prefix, random part, checksum.
 mod grammar;
 
+/// Random letters.
+mod letters;
+
 /// The form of tokens that are signed.
 mod compact;
 
@@ -25,6 +28,7 @@ pub mod fixed;
 mod subject;
 
 pub use grammar::Malformed;
+pub use letters::{BASE62, random_text};
 pub use secret::{AdminToken, ApiKey, AuthorizationCode, ClientSecret, DeviceCode, RefreshToken};
 pub use subject::is_subject;
 

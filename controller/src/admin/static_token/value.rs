@@ -1,9 +1,12 @@
 //! What clients present: pasted by an operator, a user with a password, or made here.
 
-use aws_lc_rs::rand;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use proto::admin::v1::{BasicInput, StaticTokenInput};
-use token::fixed::{TokenType, verifier};
+use token::{
+    BASE62,
+    fixed::{TokenType, verifier},
+    random_text,
+};
 use zeroize::Zeroizing;
 
 use super::super::field::Checks;
@@ -42,7 +45,7 @@ impl Value {
     }
 
     fn generate(kind: TokenType, user: &str) -> Self {
-        let random = random();
+        let random = random_text(BASE62, GENERATED);
         match kind {
             TokenType::Basic => encode(user, &random),
             TokenType::Bearer | TokenType::ApiKey | TokenType::XApiKey => Self(random),
@@ -127,30 +130,12 @@ fn encode(user: &str, password: &str) -> Value {
     Value(Zeroizing::new(BASE64_STANDARD.encode(plain.as_bytes())))
 }
 
-/// S0-11: 256 bits, in letters and digits that no shell or header minds.
-fn random() -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(GENERATED));
-    let mut pool = Zeroizing::new([0; 64]);
-    while text.len() < GENERATED {
-        rand::fill(pool.as_mut()).expect("the system's random source answers");
-        let wanted = GENERATED - text.len();
-        let fair = pool.iter().filter(|&&byte| byte < FAIR);
-        text.extend(
-            fair.take(wanted)
-                .map(|byte| char::from(ALPHABET[usize::from(byte % 62)])),
-        );
-    }
-    text
-}
-
 const MIN: usize = 8;
 const MAX: usize = 4096;
 /// Of a user or a password: both fit into the longest value.
 const MAX_PART: usize = 1024;
+/// S0-11: 256 bits, in letters and digits that no shell or header minds.
 const GENERATED: usize = 43;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Bytes from here on are thrown away: the last multiple of 62 below 256.
-const FAIR: u8 = 248;
 const OURS: [&str; 3] = ["mcp_sk_", "alds_", "aldp_"];
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What ties the answer of an authorization server to the one who asked: PKCE (RFC 7636, S256) and `state`.
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 /// The secret of one authorization, and what is sent before it.
@@ -26,9 +26,7 @@ impl Pkce {
 
 /// 256 random bits as text.
 pub(crate) fn random() -> String {
-    let mut bytes = [0; 32];
-    rand::fill(&mut bytes).expect("the system's random source answers");
-    URL_SAFE_NO_PAD.encode(bytes)
+    token::random_bits().to_string()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! signed in, and the proof that a form was ours. The cookies' values are secrets; the database has
 //! their hashes.
 
-use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac, rand};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{
     HeaderMap, HeaderValue,
@@ -110,9 +110,7 @@ pub(crate) struct Secret(Zeroizing<String>);
 impl Secret {
     /// A new one.
     pub(crate) fn generate() -> Self {
-        let mut bytes = Zeroizing::new([0; BYTES]);
-        rand::fill(bytes.as_mut()).expect("the system's random source answers");
-        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_ref())))
+        Self(token::random_bits())
     }
 
     /// The one that the browser sent; none where it sent several.
@@ -175,5 +173,5 @@ pub(crate) fn user_agent(headers: &HeaderMap) -> String {
 pub(crate) const SESSION: &str = "session";
 /// Of the browser itself.
 pub(crate) const BROWSER: &str = "browser";
-const BYTES: usize = 32;
+/// The length of 256 bits in base64url.
 const TEXT: usize = 43;

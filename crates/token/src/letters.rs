@@ -1,6 +1,7 @@
-//! Text from an alphabet, each letter equally likely at every place.
+//! Random text: letters of an alphabet, each equally likely at every place, or bits as base64url.
 
 use aws_lc_rs::rand;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 /// Digits and letters: no shell, header or URL minds one of them. Checksums count in this order.
@@ -17,6 +18,13 @@ pub fn random_text(alphabet: &[u8], length: usize) -> Zeroizing<String> {
         rand::fill(pool).expect("the system's random source answers");
     });
     text
+}
+
+/// 256 bits from the system's random source, as 43 characters of base64url.
+pub fn random_bits() -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    rand::fill(bytes.as_mut()).expect("the system's random source answers");
+    Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_ref()))
 }
 
 /// Adds so many letters, made of the bytes that `fill` gives.
@@ -58,6 +66,14 @@ mod tests {
                     .all(|letter| text.as_bytes().contains(letter))
             );
         }
+    }
+
+    #[test]
+    fn random_bits_are_others_each_time() {
+        let (one, other) = (random_bits(), random_bits());
+        assert_ne!(one, other);
+        assert_eq!(URL_SAFE_NO_PAD.decode(&*one).unwrap().len(), 32);
+        assert_eq!(one.len(), 43);
     }
 
     /// With 62 letters, bytes from 248 on would make the first eight likelier than the rest.

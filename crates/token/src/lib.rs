@@ -6,7 +6,7 @@ mod secret;
 /// The text they share: prefix, random part, checksum.
 mod grammar;
 
-/// Random letters.
+/// Random text.
 mod letters;
 
 /// The form of tokens that are signed.
@@ -28,7 +28,7 @@ pub mod fixed;
 mod subject;
 
 pub use grammar::Malformed;
-pub use letters::{BASE62, random_text};
+pub use letters::{BASE62, random_bits, random_text};
 pub use secret::{AdminToken, ApiKey, AuthorizationCode, ClientSecret, DeviceCode, RefreshToken};
 pub use subject::is_subject;
 

@@ -2,11 +2,11 @@
 //! browser, and the nonce and PKCE verifier, which nobody has seen. It counts once, in the browser that
 //! began the login (A31, OA-19).
 
-use aws_lc_rs::rand;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use proto::id::IdentityProviderUid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use token::random_bits;
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -42,9 +42,9 @@ struct Noted {
 impl Errand {
     pub(super) fn new(transaction: Uuid, verifier: String) -> Self {
         Self {
-            state: format!("{}.{}", transaction.simple(), random()),
+            state: format!("{}.{}", transaction.simple(), *random_bits()),
             secrets: Secrets {
-                nonce: random(),
+                nonce: random_bits().to_string(),
                 verifier,
             },
         }
@@ -109,12 +109,6 @@ fn matches(noted: &Value, provider: IdentityProviderUid, state: &str) -> bool {
 
 fn hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(token::sha256_of(text))
-}
-
-fn random() -> String {
-    let mut bytes = Zeroizing::new([0; 32]);
-    rand::fill(&mut *bytes).expect("the system has randomness");
-    URL_SAFE_NO_PAD.encode(*bytes)
 }
 
 #[cfg(test)]

@@ -23,18 +23,16 @@ impl Tx<OneTenant> {
 
     /// The client with this slug, which nobody else changes or removes meanwhile.
     pub async fn lock_client(&mut self, slug: &Slug) -> Result<Option<Client>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT client_uid, slug, client_id, registration, display_name, metadata, roles, trust,
-                    granted_at, last_used_at, etag, created_at, updated_at
-             FROM oauth_clients
-             WHERE tenant_id = $1 AND slug = $2
-             FOR UPDATE",
-        )
-        .bind(self.scope.tenant.uid.uuid())
-        .bind(slug.as_str())
-        .fetch_optional(&mut *self.sql)
-        .await?;
-        row.map(Client::try_from).transpose()
+        let locked =
+            sqlx::query("SELECT FROM oauth_clients WHERE tenant_id = $1 AND slug = $2 FOR UPDATE")
+                .bind(self.scope.tenant.uid.uuid())
+                .bind(slug.as_str())
+                .fetch_optional(&mut *self.sql)
+                .await?;
+        match locked {
+            Some(_) => self.client(slug).await,
+            None => Ok(None),
+        }
     }
 
     /// A page of the tenant's clients, in the order of their slugs, that come after this one.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    http::{Request, Response},
+    http::{Request, Response, host_of},
     person::Person,
 };
 
@@ -78,7 +78,7 @@ impl Agent {
                 .collect();
             request.header("cookie", line.join("; "))
         };
-        let host = self.issuer.split("://").nth(1).unwrap_or_default();
+        let host = host_of(&self.issuer);
         let request = match self.from {
             Some(ip) => request.from(ip),
             None => request,
@@ -184,7 +184,7 @@ impl Agent {
 
     /// What a program sends to an endpoint, without cookies.
     pub async fn program(&self, path: &str, fields: &[(&str, &str)]) -> Result<Response> {
-        let host = self.issuer.split("://").nth(1).unwrap_or_default();
+        let host = host_of(&self.issuer);
         form_request(path, fields)
             .host(host)
             .send(self.address)
@@ -200,7 +200,7 @@ impl Agent {
 
     /// Sends these bytes to be registered.
     pub async fn register_raw(&self, body: String) -> Result<Response> {
-        let host = self.issuer.split("://").nth(1).unwrap_or_default();
+        let host = host_of(&self.issuer);
         Request::post("/register", body)
             .host(host)
             .send(self.address)

@@ -236,6 +236,11 @@ pub async fn raw(address: SocketAddr, bytes: &[u8], deadline: Duration) -> Resul
     Ok(answer)
 }
 
+/// What `Host` says of an origin.
+pub fn host_of(origin: &str) -> &str {
+    origin.split("://").nth(1).unwrap_or_default()
+}
+
 /// The status code in the bytes of an answer.
 pub fn status_of(answer: &[u8]) -> Result<u16> {
     let line = answer

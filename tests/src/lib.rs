@@ -5,6 +5,9 @@
 /// Where a run keeps its files, and how what dead runs left behind is removed.
 pub mod scratch;
 
+/// Text for a shell.
+mod shell;
+
 /// Children that cannot outlive us, with their output in files.
 pub mod process;
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use tokio::{process::Command, time::timeout};
 
-use crate::{foreign::Node, scratch::write_private, state::root};
+use crate::{foreign::Node, scratch::write_private, shell::quoted, state::root};
 
 /// Somebody who can sign in.
 #[derive(Debug, Clone)]
@@ -113,11 +113,6 @@ impl Person {
 
 fn script() -> PathBuf {
     root().join("tests/browser/src/person.ts")
-}
-
-/// As one word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 const DEADLINE: Duration = Duration::from_mins(1);

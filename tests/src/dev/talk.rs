@@ -12,7 +12,10 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::Stack;
-use crate::state::{State, root};
+use crate::{
+    shell::quoted,
+    state::{State, root},
+};
 
 /// How to connect, with everything that is needed to do it.
 pub fn welcome(stack: &Stack) -> String {
@@ -63,11 +66,6 @@ pub fn exports(state: &State) -> Result<String> {
         let _ = writeln!(lines, "export {name}={}", quoted(value));
     }
     Ok(lines)
-}
-
-/// As one word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn hello() -> Value {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
     agent::{Agent, Pkce},
-    http::{Request, Response},
+    http::{Request, Response, host_of},
 };
 use url::Url;
 
@@ -95,10 +95,6 @@ pub(crate) async fn public(agent: &Agent, name: &str, redirects: &[&str]) -> Res
     let registered = agent.register(&metadata).await?;
     let id = registered["client_id"].as_str().context("a client_id")?;
     Ok(id.to_owned())
-}
-
-pub(crate) fn host_of(origin: &str) -> &str {
-    origin.split("://").nth(1).unwrap_or_default()
 }
 
 /// The member of a token answer.

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
     agent::{Agent, Pkce, parameter},
-    http::{Request, Response},
+    http::{Request, Response, host_of},
 };
 
 use crate::{
@@ -323,7 +323,7 @@ async fn token(
         let line = base64::engine::general_purpose::STANDARD.encode(basic);
         request = request.header("authorization", format!("Basic {line}"));
     }
-    let host = agent.issuer.split("://").nth(1).unwrap_or_default();
+    let host = host_of(&agent.issuer);
     let answer: Response = request.host(host).send(agent.address).await?;
     ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
     ensure!(answer.header("cache-control") == "no-store");
@@ -340,7 +340,7 @@ async fn token(
 async fn call(people: &People, tokens: &Value) -> Result<()> {
     let token = tokens["access_token"].as_str().context("an access token")?;
     for (gateway, origin) in people.cluster.gateways.iter().zip(&people.origins) {
-        let host = origin.split("://").nth(1).unwrap_or_default();
+        let host = host_of(origin);
         let request: Request = tool_call("/mcp/demo", "add", &json!({"a": 1, "b": 2}));
         let answer = request
             .host(host)

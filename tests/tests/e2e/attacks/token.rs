@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tests::http::{Request, Response};
+use tests::http::{Request, Response, host_of};
 
-use super::{Field, host_of, text};
+use super::{Field, text};
 use crate::calls::tool_call;
 
 /// A18, A19: whatever is wrong with a token, the refusal is the same.

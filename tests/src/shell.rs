@@ -1,0 +1,6 @@
+//! Text for a shell.
+
+/// As one word.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

@@ -30,6 +30,9 @@ mod page;
 /// Who: bearer key → caller.
 pub mod authn;
 
+/// The way to Redis.
+mod redis;
+
 /// Still: what is revoked, and whether this node can know.
 pub mod revocation;
 

@@ -26,7 +26,6 @@ pub use self::{
     key::Subject,
     limiter::{Denied, Limiter, RateSettings},
     rate::Limits,
-    redis::is_url as is_redis_url,
     share::Part,
     table::Bounds,
 };

@@ -15,9 +15,10 @@ use crate::{
         link::Controller,
     },
     door::{DoorSettings, Way},
-    limit::{LimitSettings, Part, RateSettings, is_redis_url},
+    limit::{LimitSettings, Part, RateSettings},
     pipeline::PathSettings,
     read::BodySettings,
+    redis,
     route::Layout,
     serve::ServeSettings,
     upstream::UpstreamSettings,
@@ -245,7 +246,7 @@ fn limits(source: &mut Source) -> Result<LimitSettings, SettingsError> {
 fn rates(source: &mut Source) -> Result<RateSettings, StartError> {
     let default = RateSettings::default();
     let redis = source.secret("ALDGATE_REDIS_URL")?;
-    if redis.as_ref().is_some_and(|url| !is_redis_url(url)) {
+    if redis.as_ref().is_some_and(|url| !redis::is_url(url)) {
         return Err(StartError::Redis);
     }
     Ok(RateSettings {

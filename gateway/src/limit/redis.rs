@@ -4,19 +4,14 @@
 use std::{sync::LazyLock, time::Duration};
 
 use redis::{
-    Client, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult, Script, Value,
+    Client, ErrorKind, Pipeline, RedisError, RedisResult, Script, Value,
     aio::{ConnectionManager, ConnectionManagerConfig},
-    io::tcp::TcpSettings,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::time::timeout;
 
 use super::bucket::{Answer, Ask};
-
-/// Whether this is a URL that a connection can be made with.
-pub fn is_url(url: &SecretString) -> bool {
-    url.expose_secret().into_connection_info().is_ok()
-}
+use crate::redis::client;
 
 /// The way to one Redis.
 pub(super) struct Link {
@@ -58,13 +53,8 @@ pub(super) struct Question {
 
 impl Link {
     pub(super) fn new(url: &SecretString, deadline: Duration) -> Result<Self, LinkError> {
-        let info = url.expose_secret().into_connection_info();
-        let info = info.map_err(LinkError::Url)?;
-        // A question is smaller than a segment and must not wait for another.
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let client = Client::open(info).map_err(LinkError::Url)?;
         Ok(Self {
-            client,
+            client: client(url).map_err(LinkError::Url)?,
             manager: None,
             deadline,
             holder: format!("{:016x}", rand::random::<u64>()),

@@ -13,10 +13,10 @@ use proto::{
     sync::v1::Revocation,
 };
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
-    aio::MultiplexedConnection, cmd, io::tcp::TcpSettings,
+    AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisError, aio::MultiplexedConnection,
+    cmd,
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ use self::{
     marker::{Making, Marker},
 };
 use super::{Covered, Feed, Revocations};
+use crate::redis::client;
 
 /// One entry of the stream.
 mod entry;
@@ -198,10 +199,7 @@ impl Reader<'_> {
 }
 
 async fn connect(url: &SecretString) -> Result<MultiplexedConnection, FeedError> {
-    let info = url.expose_secret().into_connection_info();
-    let info = info.map_err(FeedError::Url)?;
-    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    let client = Client::open(info).map_err(FeedError::Url)?;
+    let client = client(url).map_err(FeedError::Url)?;
     // Commands that wait have their deadline here, not in the connection.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(DEADLINE))

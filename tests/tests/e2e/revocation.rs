@@ -202,7 +202,7 @@ impl Trial {
         let cluster = Cluster::builder().wired().start().await?;
         let acme = Acme::on(cluster, "s3cret").await?;
         let trial = Self {
-            doors: Doors::open(acme).await?,
+            doors: Box::pin(Doors::open(acme)).await?,
         };
         let mut kinds = trial.doors.all_kinds();
         kinds.push(Kind::Oauth(OauthAuthenticator {}));
@@ -300,8 +300,8 @@ impl Trial {
             "user" => Target::User(grant.user),
             "client" => Target::Client(grant.client),
             "signing key" => {
-                let kid = token::access::kid_of(&text).context("a kid")?;
-                Target::SigningKey(format!("{ACME}/signingKeys/{kid}"))
+                let key = token::access::kid_of(&text).context("a kid")?;
+                Target::SigningKey(format!("{ACME}/signingKeys/{key}"))
             }
             "everything" => Target::Everything(true),
             _ => Target::Token(TokenInput {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Setup, call, opened,
-    tokens::{foreign, hs256, parts, seconds},
+    tokens::{foreign, hs256, parts},
 };
 use crate::{
     client::{Post, Reply},
@@ -129,6 +129,7 @@ async fn a_token_in_the_url_or_in_a_form_does_not_exist() {
     let bare = call(HOST_A, "/mcp/s1", "").without("Authorization");
     let nothing = world.ask(&bare).await;
     assert_eq!(nothing.status, 401);
+    let nothing = without_date(nothing);
     let form = Post {
         body: format!("access_token={good}"),
         ..bare.clone().without("Content-Type")
@@ -136,12 +137,7 @@ async fn a_token_in_the_url_or_in_a_form_does_not_exist() {
     .with("Content-Type", "application/x-www-form-urlencoded");
     let in_url = bare.at(&format!("/mcp/s1?access_token={good}"));
     for request in [in_url, form] {
-        let reply = world.ask(&request).await;
-        assert_eq!(without_date(reply), without_date(world.ask(&request).await));
-        let reply = world.ask(&request).await;
-        assert_eq!((reply.status, &reply.body), (401, &nothing.body));
-        let challenge = reply.header("www-authenticate");
-        assert_eq!(challenge, nothing.header("www-authenticate"));
+        assert_eq!(without_date(world.ask(&request).await), nothing);
     }
     assert!(!world.stop().await.contains(&good));
 }
@@ -158,9 +154,10 @@ async fn a_key_that_is_taken_back_takes_its_tokens_along() {
     setup = Setup::new(&world, issuer.key());
     setup.publish(&world);
     accepted(&world, &good).await;
-    let end = now() + Duration::from_mins(61);
-    assert!(seconds(end) > seconds(now()));
-    world.hand.advance(Duration::from_mins(61));
+    // It lives for an hour, and a minute more for clocks that differ.
+    world.hand.advance(Duration::from_hours(1));
+    accepted(&world, &good).await;
+    world.hand.advance(Duration::from_mins(1));
     refused(&world, &good).await;
 }
 

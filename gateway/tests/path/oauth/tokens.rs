@@ -124,6 +124,6 @@ pub(super) fn parts(token: &str) -> (Value, Value) {
     (read(parts.next().unwrap()), read(parts.next().unwrap()))
 }
 
-pub(super) fn seconds(time: SystemTime) -> u64 {
+fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap().as_secs()
 }

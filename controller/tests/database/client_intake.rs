@@ -237,7 +237,7 @@ async fn a_document_client_signs_with_keys_from_its_host() {
     assert_eq!(known(&world, &id).await, 401, "no downgrade");
 }
 
-/// S4-33: of a client that no operator registered, trust alone is the operator's.
+/// S4-35: of a client that no operator registered, trust alone is the operator's.
 #[tokio::test]
 async fn a_registered_program_can_be_blocked_and_not_changed() {
     let world = World::start().await;

@@ -34,8 +34,11 @@ async fn a_user_sees_and_ends_what_is_connected() {
     // Not for somebody else, and not without the form.
     let mut bob = world.signed_in("bob").await;
     let his = bob.get("/connections").await;
-    bob.fill(&his, "/connections/disconnect", &[("grant", &grant)])
+    // His form is in order, so that it is the grant alone that is not his.
+    let done = bob
+        .fill(&his, "/connections/disconnect", &[("grant", &grant)])
         .await;
+    assert_eq!(done.status, 303);
     let post = browser
         .post("/connections/disconnect", &[("grant", &grant)])
         .await;

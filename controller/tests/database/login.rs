@@ -177,16 +177,36 @@ async fn pages_keep_to_themselves() {
 #[tokio::test]
 async fn nobody_can_name_the_place_where_a_login_leads() {
     let world = World::start().await;
-    let mut browser = world.browser();
+    let ours = (303, Some("https://acme.test/connections"));
     for target in ["https://evil.test", "//evil.test", "/\\evil.test"] {
-        for name in ["return_to", "next", "redirect", "t"] {
-            let mut query = url::form_urlencoded::Serializer::new("/login?".to_owned());
-            let path = query.append_pair(name, target).finish();
+        for name in ["return_to", "next", "redirect", "redirect_uri"] {
+            let named = |path: &str| {
+                let mut query = url::form_urlencoded::Serializer::new(path.to_owned());
+                query.append_pair(name, target).finish()
+            };
+            let mut browser = world.browser();
+            let path = named("/login?");
             let page = browser.get(&path).await;
-            let to = page.location().unwrap_or("https://acme.test/connections");
-            assert_eq!(to, "https://acme.test/connections", "{path}");
+            assert_eq!((page.status, page.location()), ours, "{path}");
+            // Nor on the way: at the beginning, on the page, and in its form.
+            let begun = browser.get(&named("/connections?")).await;
+            let (_, login) = begun.location().unwrap().split_once("acme.test").unwrap();
+            let login = browser.get(&named(&format!("{login}&"))).await;
+            assert_eq!(login.status, 200, "{path}");
+            let form = [
+                ("login", "ada@acme.test"),
+                ("password", PASSWORD),
+                (name, target),
+            ];
+            let done = browser.fill(&login, &path, &form).await;
+            assert_eq!((done.status, done.location()), ours, "{path}");
         }
+        let mut query = url::form_urlencoded::Serializer::new("/login?".to_owned());
+        let path = query.append_pair("t", target).finish();
+        let page = world.browser().get(&path).await;
+        assert_eq!((page.status, page.location()), (403, None), "{path}");
     }
+    let mut browser = world.browser();
     let code = "/device?user_code=%2F%2Fevil.test%3F";
     let page = world.sign_in(&mut browser, code, "ada").await;
     assert_eq!(page.status, 200);

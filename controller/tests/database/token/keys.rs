@@ -2,7 +2,7 @@
 
 use super::world::{World, text};
 
-/// A43, OA-07: a tenant has a key from its first revision on.
+/// A43: a tenant has a key from its first revision on.
 #[tokio::test]
 async fn a_tenant_is_made_with_a_key() {
     let mut world = World::start().await;

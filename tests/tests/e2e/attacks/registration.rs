@@ -1,8 +1,15 @@
 //! Clients that register themselves: what they pretend, and how many they are.
 
+use std::{io::ErrorKind, time::Duration};
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::agent::{Pkce, encoded};
+use tests::{
+    agent::{Agent, Pkce, encoded},
+    cluster::{Cluster, Networks},
+    http::Response,
+};
+use tokio::{net::TcpListener, time::timeout};
 
 use super::{Field, error_of, text};
 
@@ -137,35 +144,112 @@ async fn a_flood_of_registrations_is_slowed_and_locks_nobody_out() -> Result<()>
     Ok(())
 }
 
-/// A24, A26, SS rows: a document is fetched from public addresses only.
+/// A24, A26, SS rows: what has no name for a host, or is spelled in a way of its own, is no document's
+/// address. Here, this machine may be called: it is the address that is refused, not the network.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_at_an_inner_address_is_not_fetched() -> Result<()> {
     let field = Field::new().await?;
-    let pkce = Pkce::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    // What may be fetched is: we know this one even where it cannot be reached, and the other is called.
+    let claude = ask(
+        &field,
+        "https://claude.ai/oauth/mcp-oauth-client-metadata",
+        "https://claude.ai/api/mcp/auth_callback",
+    )
+    .await?;
+    ensure!(claude.status == 303, "{}: {}", claude.status, claude.text());
+    let named = format!("https://localhost:{port}/client.json");
+    let (answer, called) = tokio::join!(ask(&field, &named, Field::REDIRECT), async {
+        timeout(Duration::from_secs(5), listener.accept()).await
+    });
+    called.context("nobody called a name that may be called")??;
+    stays(&answer?, &named)?;
+
+    let listener = listener.into_std()?;
     for client in [
-        "https://127.0.0.1/client.json",
-        "https://[::1]/client.json",
-        "https://169.254.169.254/latest/meta-data",
-        "https://10.0.0.1/client.json",
-        "https://metadata.google.internal/client.json",
-        "https://2130706433/client.json",
-        "https://0177.0.0.1/client.json",
-        "https://[::ffff:127.0.0.1]/client.json",
-        "https://[64:ff9b::7f00:1]/client.json",
-        "https://example.com:22/client.json",
-        "https://user@example.com/client.json",
-        "https://example.com/a/../client.json",
-        "https://example.com/client.json#x",
-        "http://example.com/client.json",
+        format!("https://127.0.0.1:{port}/client.json"),
+        format!("https://2130706433:{port}/client.json"),
+        format!("https://0177.0.0.1:{port}/client.json"),
+        format!("https://127.1:{port}/client.json"),
+        format!("https://[::ffff:127.0.0.1]:{port}/client.json"),
+        format!("https://user@localhost:{port}/client.json"),
+        format!("https://localhost:{port}/a/../client.json"),
+        format!("https://localhost:{port}/client.json#x"),
+        format!("https://localhost:{port}/"),
+        format!("http://localhost:{port}/client.json"),
+        "https://[::1]/client.json".to_owned(),
+        "https://[64:ff9b::7f00:1]/client.json".to_owned(),
+        "https://169.254.169.254/latest/meta-data".to_owned(),
+        "https://10.0.0.1/client.json".to_owned(),
+        "https://metadata.google.internal/client.json".to_owned(),
+        "https://example.com:22/client.json".to_owned(),
     ] {
-        let mut params = field.good(&pkce);
-        params[1].1 = client;
-        let mut agent = field.agent();
-        let answer = agent
-            .get(&format!("/authorize?{}", encoded(&params)))
-            .await?;
-        ensure!(answer.status == 400, "{client}: {}", answer.status);
-        ensure!(answer.headers.get("location").is_none(), "{client}");
+        stays(&ask(&field, &client, Field::REDIRECT).await?, &client)?;
+        not_called(&listener, &client)?;
     }
+    Ok(())
+}
+
+/// A24, A26: in production, a name that leads inside is not called either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_at_a_name_that_leads_inside_is_not_fetched() -> Result<()> {
+    let builder = Cluster::builder().gateways(1).networks(Networks::Public);
+    let cluster = builder.start().await?;
+    let origin = cluster.gateways[0].url();
+    let create = ["tenant", "create", "acme", "--host", &origin, "--wait"];
+    cluster.aldgate(&create).await?;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    let pkce = Pkce::new();
+    let ask = async |client: &str, redirect: &str| {
+        let params = [
+            ("response_type", "code"),
+            ("client_id", client),
+            ("redirect_uri", redirect),
+            ("code_challenge", &pkce.challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let mut agent = Agent::new(cluster.gateways[0].address(), &origin);
+        let path = format!("/authorize?{}", encoded(&params));
+        agent.get(&path).await
+    };
+    let claude = ask(
+        "https://claude.ai/oauth/mcp-oauth-client-metadata",
+        "https://claude.ai/api/mcp/auth_callback",
+    );
+    let claude = claude.await?;
+    ensure!(claude.status == 303, "{}: {}", claude.status, claude.text());
+    for host in ["localhost", "LOCALHOST", "localhost."] {
+        let client = format!("https://{host}:{port}/client.json");
+        stays(&ask(&client, Field::REDIRECT).await?, &client)?;
+        not_called(&listener, &client)?;
+    }
+    Ok(())
+}
+
+/// A good request, but for its client.
+async fn ask(field: &Field, client: &str, redirect: &str) -> Result<Response> {
+    let pkce = Pkce::new();
+    let mut params = field.good(&pkce);
+    params[1].1 = client;
+    params[2].1 = redirect;
+    let mut agent = field.agent();
+    agent.get(&format!("/authorize?{}", encoded(&params))).await
+}
+
+/// An error page, and no way to anywhere.
+fn stays(answer: &Response, client: &str) -> Result<()> {
+    ensure!(answer.status == 400, "{client}: {}", answer.status);
+    ensure!(answer.headers.get("location").is_none(), "{client}");
+    Ok(())
+}
+
+/// Whoever had called would be waiting now: the answer came after.
+fn not_called(listener: &std::net::TcpListener, client: &str) -> Result<()> {
+    let waiting = listener.accept();
+    let none = waiting.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    ensure!(none, "{client}: it was called");
     Ok(())
 }

@@ -227,7 +227,7 @@ fn vendors() -> Vec<Vendor> {
     ]
 }
 
-/// S4-27, S4-34…S4-40.
+/// S4-27, S4-35…S4-37.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_well_known_client_connects_refreshes_and_calls() -> Result<()> {
     let people = People::start().await?;
@@ -279,8 +279,14 @@ async fn connects(people: &People, vendor: &Vendor) -> Result<()> {
         .context("a refresh token")?;
     let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", refresh)];
     fields.extend(vendor.resource[2].then_some(("resource", resource.as_str())));
-    let tokens = token(&agent, vendor.secret, &client, &secret, &fields).await?;
-    call(people, &tokens).await
+    let renewed = token(&agent, vendor.secret, &client, &secret, &fields).await?;
+    let rotated = renewed["refresh_token"].as_str();
+    ensure!(
+        rotated.is_some_and(|rotated| rotated != refresh),
+        "it rotates"
+    );
+    ensure!(renewed["access_token"] != tokens["access_token"]);
+    call(people, &renewed).await
 }
 
 /// The client's id, and its secret if it has one.

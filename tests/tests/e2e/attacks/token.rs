@@ -65,14 +65,15 @@ async fn a_token_in_the_address_is_not_looked_at() -> Result<()> {
     let field = Field::new().await?;
     let tokens = field.connect().await?;
     let token = text(&tokens, "access_token")?;
+    ensure!(field.call(0, token).await?.status == 200);
     let gateway = field.people.cluster.gateways[0].address();
     let host = host_of(&field.people.origins[0]);
     let path = format!("/mcp/demo?access_token={token}");
     for request in [
         tool_call(&path, "add", &json!({"a": 1, "b": 2})),
         Request::get(&path),
-        Request::new("HEAD", "/mcp/demo"),
-        Request::new("DELETE", "/mcp/demo"),
+        Request::new("HEAD", &path),
+        Request::new("DELETE", &path),
     ] {
         let answer = request.host(host).send(gateway).await?;
         ensure!(answer.status == 401, "{}", answer.status);

@@ -38,7 +38,14 @@ async fn operators_set_up_people_programs_and_the_server_itself() -> Result<()> 
     let rotated: Value = cli
         .json(&words("client rotate-secret ci --tenant acme"))
         .await?;
-    ensure!(client["secret"].is_string() && client["secret"] != rotated["secret"]);
+    for made in [&client, &rotated] {
+        let secret = made["secret"].as_str();
+        ensure!(
+            secret.is_some_and(|secret| secret.starts_with("aldcs") && secret.len() > 40),
+            "{made}"
+        );
+    }
+    ensure!(client["secret"] != rotated["secret"], "{rotated}");
     let blocked: Value = cli
         .json(&words("client update ci --tenant acme --trust blocked"))
         .await?;
@@ -46,9 +53,12 @@ async fn operators_set_up_people_programs_and_the_server_itself() -> Result<()> 
 
     let line = "tenant oauth set acme --colour #336699 --access-token-lifetime 10m";
     cli.ok(&words(line)).await?;
+    let before: Value = cli.json(&words("tenant oauth get acme")).await?;
+    ensure!(before["settings"]["alwaysAsk"] != true, "{before}");
     let line = "tenant oauth set acme --always-ask true";
     cli.ok(&words(line)).await?;
     let settings: Value = cli.json(&words("tenant oauth get acme")).await?;
+    ensure!(settings["settings"]["alwaysAsk"] == true, "{settings}");
     ensure!(
         settings["settings"]["branding"]["colour"] == "#336699",
         "{settings}"
@@ -140,6 +150,10 @@ async fn the_doctor_finds_a_tenant_healthy_for_every_client() -> Result<()> {
         );
         let report: Value = serde_json::from_str(&output.stdout)?;
         let steps = report["steps"].as_array().context("steps")?;
+        ensure!(
+            report["ok"] == true && steps.len() == 8,
+            "{client}: {report}"
+        );
         ensure!(
             steps.iter().all(|step| step["outcome"] == "ok"),
             "{client}: {report}"

@@ -9,15 +9,16 @@ use crate::{
     store::{Author, Store, StoreError, sweep::Dust},
 };
 
-/// Sweeps until `soft` is cancelled. Every controller does it; two never wait for each other.
+/// Sweeps until `soft` is cancelled, at first when a controller starts: one that starts again and again
+/// sweeps too. Every controller does it; two never wait for each other.
 pub(crate) async fn keep(store: Store, soft: CancellationToken) {
     loop {
+        if let Err(error) = once(&store).await {
+            tracing::warn!(error = chain(&error), "what has expired cannot be removed");
+        }
         let pause = soft.run_until_cancelled(tokio::time::sleep(EVERY));
         if pause.await.is_none() {
             return;
-        }
-        if let Err(error) = once(&store).await {
-            tracing::warn!(error = chain(&error), "what has expired cannot be removed");
         }
     }
 }

@@ -49,6 +49,12 @@ mod client;
 /// Clients that register themselves, or bring a document.
 mod client_intake;
 
+/// Clients with a document, and the hosts of those.
+mod document;
+
+/// What is removed because it is over.
+mod sweep;
+
 /// A tenant with users and clients.
 mod people;
 

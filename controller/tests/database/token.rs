@@ -16,6 +16,9 @@ mod inspect;
 /// What tokens are signed with.
 mod keys;
 
+/// What is left of clients and users that were deleted.
+mod deletion;
+
 /// Users and operators at the admin API.
 mod admin;
 

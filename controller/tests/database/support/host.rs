@@ -1,5 +1,5 @@
 //! A host of documents over TLS, as clients' vendors have: it says whatever the test puts there, and
-//! counts who asks.
+//! notes what it is asked for.
 
 use std::{
     collections::HashMap,
@@ -30,7 +30,7 @@ pub(crate) struct Host {
 #[derive(Default)]
 struct Pages {
     bodies: HashMap<String, String>,
-    asked: usize,
+    asked: Vec<String>,
 }
 
 impl Host {
@@ -89,7 +89,12 @@ impl Host {
 
     /// How often it was asked for anything.
     pub(crate) fn asked(&self) -> usize {
-        self.pages.lock().unwrap().asked
+        self.asked_for().len()
+    }
+
+    /// The paths that it was asked for, in their order.
+    pub(crate) fn asked_for(&self) -> Vec<String> {
+        self.pages.lock().unwrap().asked.clone()
     }
 
     /// Stops it.
@@ -100,7 +105,7 @@ impl Host {
 
 impl Pages {
     fn answer(&mut self, path: &str) -> String {
-        self.asked += 1;
+        self.asked.push(path.to_owned());
         let Some(body) = self.bodies.get(path) else {
             return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned();
         };

@@ -15,6 +15,15 @@ async fn a_tenant_is_made_with_a_key() {
             .await
             .unwrap();
     assert_eq!((keys, sealed), (2, true), "one each, sealed");
+    // In the same transaction, and good from then on: nobody waits for the task that sees to keys.
+    let at_once: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM signing_keys JOIN tenants USING (tenant_id)
+         WHERE signing_keys.created_at = tenants.created_at AND active_at = tenants.created_at",
+    )
+    .fetch_one(&mut world.sql)
+    .await
+    .unwrap();
+    assert_eq!(at_once, 2);
 }
 
 /// A43: a key that comes is published before it signs, one that goes as long as what it signed is good.

@@ -1,0 +1,106 @@
+//! Clients that are known by a document at their vendor's host, and people who let them in.
+
+use serde_json::{Value, json};
+
+use crate::{
+    people::{World, request},
+    support::host::Host,
+};
+
+/// A client that somebody let in is what its document said then, when its host cannot be reached and
+/// nobody remembers the document: after a restart. One that nobody let in is nobody.
+#[tokio::test]
+async fn a_client_that_was_let_in_outlives_its_host() {
+    let mut world = World::start().await;
+    let mut host = Host::start(&world.stack).await;
+    let [ours, stranger] = ["/ours.json", "/stranger.json"].map(|path| {
+        let id = host.url(path);
+        let document = json!({"client_id": id, "client_name": "App", "redirect_uris": [REDIRECT]});
+        host.put(path, &document);
+        id
+    });
+    let mut browser = world.browser();
+    let page = world
+        .sign_in(&mut browser, &request(&ours, &[]), "ada")
+        .await;
+    let allow = [("decision", "allow")];
+    let done = browser.fill(&page, "/consent", &allow).await;
+    let code = done.answer().1["code"].clone();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", &ours),
+        ("code", &code),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+    ];
+    let redeemed = browser.post("/token", &form).await;
+    assert_eq!(redeemed.status, 200, "{redeemed:?}");
+    let tokens: Value = serde_json::from_str(&redeemed.html).unwrap();
+    let seen = browser.get(&request(&stranger, &[])).await;
+    assert_eq!(seen.status, 303, "a document is enough to be asked about");
+    assert_eq!(host.asked_for(), ["/ours.json", "/stranger.json"]);
+
+    host.stop().await;
+    world.stack.stop();
+    world.stack.boot().await;
+    let mut browser = world.browser();
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", &ours),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+    ];
+    let refreshed = browser.post("/token", &form).await;
+    assert_eq!(refreshed.status, 200, "{refreshed:?}");
+    let page = world
+        .sign_in(&mut browser, &request(&ours, &[]), "ada")
+        .await;
+    assert!(page.html.contains("App"), "{page:?}");
+    let elsewhere = [("redirect_uri", "http://127.0.0.1/elsewhere")];
+    for (client, params) in [(&stranger, &[][..]), (&ours, &elsewhere)] {
+        let page = browser.get(&request(client, params)).await;
+        assert_eq!((page.status, page.location()), (400, None), "{client}");
+    }
+}
+
+/// A27: of all the addresses in a document, none is called but that of its keys, and that one only when
+/// keys are needed and at the document's own host; what it says of a logo is shown to nobody.
+#[tokio::test]
+async fn nothing_that_a_document_links_to_is_fetched() {
+    let world = World::start().await;
+    let (host, other) = (
+        Host::start(&world.stack).await,
+        Host::start(&world.stack).await,
+    );
+    let id = host.url("/client.json");
+    host.put(
+        "/client.json",
+        &json!({
+            "client_id": id,
+            "client_name": "App",
+            "redirect_uris": ["https://app.test/cb"],
+            "logo_uri": host.url("/logo.png"),
+            "client_uri": host.url("/about"),
+            "tos_uri": host.url("/terms"),
+            "policy_uri": other.url("/privacy"),
+            "jwks_uri": other.url("/jwks.json"),
+        }),
+    );
+    let mut browser = world.browser();
+    let page = world.sign_in(&mut browser, &request(&id, &[]), "ada").await;
+    assert_eq!(page.status, 200);
+    let shown = host.url("").replace("https://", "");
+    assert!(page.html.contains(&shown), "its host is: {}", page.html);
+    for link in ["logo.png", "/about", "/terms", "/privacy"] {
+        assert!(!page.html.contains(link), "{link}: {}", page.html);
+    }
+    let done = browser
+        .fill(&page, "/consent", &[("decision", "allow")])
+        .await;
+    assert!(done.answer().1.contains_key("code"));
+    assert_eq!(host.asked_for(), ["/client.json"]);
+    assert_eq!(other.asked(), 0);
+}
+
+const REDIRECT: &str = "http://127.0.0.1/cb";
+/// Whose challenge requests carry (RFC 7636, appendix B).
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

@@ -31,6 +31,8 @@ class Loopback {
 
     async listen(): Promise<string> {
         await new Promise<void>(done => this.server.listen(0, '127.0.0.1', done));
+        // A journey that fails does not close it, and must not keep the program from ending.
+        this.server.unref();
         return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/callback`;
     }
 
@@ -177,6 +179,29 @@ const journeys: Record<string, (context: BrowserContext) => Promise<void>> = {
         assert.equal(landed.searchParams.get('iss'), issuer);
         assert.equal(landed.searchParams.get('code'), null);
         loopback.close();
+        await page.close();
+    },
+
+    async 'another site cannot show our pages in a frame'(context) {
+        const ours = ask(await register([SITE]), SITE).url;
+        const site = createServer((request, response) => {
+            const frames = `<iframe id="own" src="/inner"></iframe><iframe id="ours" src="${ours}"></iframe>`;
+            const body = request.url === '/inner' ? '<p>framed</p>' : frames;
+            response.writeHead(200, { 'content-type': 'text/html' }).end(`<title>site</title>${body}`);
+        });
+        await new Promise<void>(done => site.listen(0, '127.0.0.1', done));
+        site.unref();
+        const page = await context.newPage();
+        const refusals: string[] = [];
+        page.on('console', message => refusals.push(message.text()));
+        await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
+        assert.equal(await page.frameLocator('#own').locator('p').innerText(), 'framed', 'its own is shown');
+        assert.equal(await page.frameLocator('#ours').locator('main, form, button').count(), 0, 'ours is not');
+        assert.match(refusals.join(), /frame-ancestors/);
+        // Alone, the same address shows something to click.
+        await page.goto(ours);
+        await button(page, 'Allow').waitFor();
+        site.close();
         await page.close();
     },
 

@@ -4,12 +4,13 @@
 //
 // usage: person.ts URL      LOGIN, PASSWORD: who signs in; ANSWER: allow (default) or deny;
 //                           CODE: what to type where a device's code is asked for;
-//                           PICTURES: a folder for pictures of the pages; CHROMIUM: the program
+//                           PICTURES: a folder for pictures of the pages; CHROMIUM: the program;
+//                           HOSTS: where names lead, as --host-resolver-rules says it
 
 import { chromium, type Page, type Request } from 'playwright-core';
 
 const [start] = process.argv.slice(2);
-const { LOGIN = '', PASSWORD = '', ANSWER = 'allow', CODE = '', PICTURES, CHROMIUM = '/usr/bin/chromium' } = process.env;
+const { LOGIN = '', PASSWORD = '', ANSWER = 'allow', CODE = '', PICTURES, CHROMIUM = '/usr/bin/chromium', HOSTS } = process.env;
 
 function say(event: string, detail: Record<string, unknown>): void {
     console.log(JSON.stringify({ event, ...detail }));
@@ -39,7 +40,10 @@ async function act(page: Page): Promise<string | undefined> {
 
 const browser = await chromium.launch({
     executablePath: CHROMIUM,
-    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+    args: [
+        ...(HOSTS ? [`--host-resolver-rules=${HOSTS}`] : []),
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    ],
 });
 const page = await browser.newPage();
 let last = start!;

@@ -1,9 +1,19 @@
 //! The commands for a tenant's authorization server: what operators set up, how a person signs in to the
 //! admin API, and what the doctor says of a healthy tenant.
 
+use std::{process::Stdio, time::Duration};
+
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::cli::Cli;
+use tests::{
+    agent::{Agent, Ended, Form},
+    cli::Cli,
+    http::Response,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    time::timeout,
+};
 
 use crate::people::People;
 
@@ -198,6 +208,79 @@ async fn a_person_signs_in_to_the_admin_api() -> Result<()> {
     Ok(())
 }
 
+/// A38, RFC 8628: the command shows a code, a person types it in a browser on another machine, and the
+/// command goes on; or is told that it may not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_by_typing_a_code_elsewhere() -> Result<()> {
+    let people = People::start().await?;
+    let cli = people.cluster.cli();
+    cli.ok(&words("user update ada --tenant acme --admin-role admin"))
+        .await?;
+    let desktop = people.desktop().await?;
+    let command = |args: &[&str]| {
+        let mut command = desktop.command(&cli.program);
+        command.args(args).envs(without_token(cli));
+        command
+    };
+    for (decision, code) in [("deny", 4), ("allow", 0)] {
+        let mut login = command(&["login", "--device", "--tenant-url", &people.origins[0]])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(login.stderr.take().context("its words")?).lines();
+        let shown = timeout(PATIENCE, lines.next_line()).await??;
+        let shown = shown.context("where to type which code")?;
+        let (place, user_code) = shown
+            .strip_prefix("Go to ")
+            .and_then(|rest| rest.split_once(" and type the code "))
+            .with_context(|| shown.clone())?;
+        ensure!(place == format!("{}/device", people.origins[0]), "{shown}");
+        decide(&people, user_code, decision).await?;
+        let ended = timeout(PATIENCE, login.wait()).await??;
+        let mut rest = String::new();
+        while let Some(line) = lines.next_line().await? {
+            rest.push_str(&line);
+        }
+        ensure!(ended.code() == Some(code), "{decision}: {ended} {rest}");
+        ensure!(
+            rest.contains("not allowed in the browser") == (decision == "deny"),
+            "{rest}"
+        );
+        let listed = command(&words("user list --tenant acme")).output().await?;
+        ensure!(listed.status.code() == Some(code), "{decision}: {listed:?}");
+    }
+    Ok(())
+}
+
+/// Ada types the code at the other gateway, and says what is to become of it.
+async fn decide(people: &People, user_code: &str, decision: &str) -> Result<()> {
+    let mut agent = Agent::new(people.cluster.gateways[1].address(), &people.origins[0]);
+    let begun = agent.get("/device").await?;
+    let Ended::Page(login) = agent.follow(begun).await? else {
+        anyhow::bail!("no login page")
+    };
+    let answer = agent.sign_in(&login.text(), &people.ada).await?;
+    let Ended::Page(entry) = agent.follow(answer).await? else {
+        anyhow::bail!("no page for codes")
+    };
+    let typed = [("user_code", user_code)];
+    let confirm = agent.submit(&device_form(&entry)?, &typed).await?;
+    ensure!(confirm.status == 200, "{}", confirm.text());
+    ensure!(confirm.text().contains("Aldgate CLI"), "{}", confirm.text());
+    let chosen = [("decision", decision)];
+    let done = agent.submit(&device_form(&confirm)?, &chosen).await?;
+    ensure!(done.status == 200, "{}", done.text());
+    Ok(())
+}
+
+fn device_form(page: &Response) -> Result<Form> {
+    let html = page.text();
+    let mut forms = Form::all(&html).into_iter();
+    let form = forms.find(|form| form.action.ends_with("/device"));
+    form.with_context(|| format!("a form for codes in {html}"))
+}
+
 fn without_token(cli: &Cli) -> Vec<(String, String)> {
     let token = ["ALDGATE_TOKEN", "ALDGATE_TOKEN_FILE"];
     let kept = cli
@@ -210,3 +293,6 @@ fn without_token(cli: &Cli) -> Vec<(String, String)> {
 fn words(line: &str) -> Vec<&str> {
     line.split(' ').collect()
 }
+
+/// Longer than a command waits between two questions.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -70,6 +70,26 @@ async fn a_signing_key_and_everything_take_all_tokens_along() -> Result<()> {
     Ok(())
 }
 
+/// S4-38: whoever is deleted takes along what was issued to them and for them, and nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_client_and_a_deleted_user_take_their_tokens_along() -> Result<()> {
+    let trial = Trial::start().await?;
+    let bystander = trial.credential("token").await?;
+    for kind in ["client", "user"] {
+        let victim = trial.credential(kind).await?;
+        let (Target::Client(name) | Target::User(name)) = &victim.target else {
+            anyhow::bail!("{victim:?}")
+        };
+        let id = name.rsplit('/').next().context("an id")?;
+        let cluster = &trial.doors.acme.cluster;
+        let delete = [kind, "delete", id, "--tenant", "acme"];
+        cluster.aldgate(&delete).await?;
+        trial.refused_soon(&victim).await?;
+        trial.works(&bystander).await?;
+    }
+    Ok(())
+}
+
 /// The stream is cut: Redis carries it, and no node says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_stream_cut_redis_carries_it() -> Result<()> {

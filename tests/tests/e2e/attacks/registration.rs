@@ -144,7 +144,7 @@ async fn a_flood_of_registrations_is_slowed_and_locks_nobody_out() -> Result<()>
     Ok(())
 }
 
-/// A24, A26, SS rows: what has no name for a host, or is spelled in a way of its own, is no document's
+/// A24, A26: what has no name for a host, or is spelled in a way of its own, is no document's
 /// address. Here, this machine may be called: it is the address that is refused, not the network.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_at_an_inner_address_is_not_fetched() -> Result<()> {

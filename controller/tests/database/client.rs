@@ -13,7 +13,7 @@ use crate::support::{postgres::dump, told};
 /// What the tests talk to.
 mod world;
 
-/// S4-33: registered, shown, changed, given another secret, removed; each is recorded, and the secret
+/// S4-35: registered, shown, changed, given another secret, removed; each is recorded, and the secret
 /// is nowhere but in the answer.
 #[tokio::test]
 async fn an_operator_keeps_clients() {
@@ -83,7 +83,7 @@ async fn an_operator_keeps_clients() {
     assert!(world.list().await.is_empty());
 }
 
-/// S4-33.
+/// S4-35.
 #[tokio::test]
 async fn each_field_of_a_client_that_is_at_fault_is_named() {
     let world = World::start().await;

@@ -338,9 +338,19 @@ impl<S> Tx<S> {
         action.clone_into(&mut self.author.action);
     }
 
-    /// The moment that rows written by this transaction carry.
+    /// The moment that rows written by this transaction carry: when it began, by this controller's
+    /// clock.
     pub fn time(&self) -> OffsetDateTime {
         self.time
+    }
+
+    /// What time it is, by the database's clock. It is one for all controllers, so of two transactions
+    /// of which one waited for the other, the second to ask is told the later time. What a revocation
+    /// may have to cut off is dated with it ([`revocation::Until::Now`]).
+    pub async fn moment(&mut self) -> Result<OffsetDateTime, StoreError> {
+        Ok(sqlx::query_scalar("SELECT clock_timestamp()")
+            .fetch_one(&mut *self.sql)
+            .await?)
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
         OneTenant, Tx,
         audit::Entry,
         client::{Client, Registration, Trust},
-        revocation::Revoked,
+        revocation::{Revoked, Until},
         tenant::Tenant,
     },
 };
@@ -188,7 +188,7 @@ async fn update(
     }
     if blocked || before.roles != after.roles {
         // From now on: the database gives it nothing while it is blocked, and it may be forgiven.
-        cut(&mut tx, &after, true);
+        cut(&mut tx, &after, Until::Now);
     }
     let client = commit(tx, Some(&before), &after, &[]).await?;
     Ok(v1::UpdateClientResponse {
@@ -268,7 +268,8 @@ async fn delete(
     tx.delete_client(client.uid).await?;
     // Ids that we made are nobody's from now on; others may come back and be let in anew.
     let may_return = client.registration == Registration::Document || client.client_id == OURS;
-    cut(&mut tx, &client, may_return);
+    let until = if may_return { Until::Now } else { Until::Ever };
+    cut(&mut tx, &client, until);
     let shown = view(tx.tenant(), &client);
     let entry = Entry {
         before: Some(digest::of(CLIENT, &shown)),
@@ -305,12 +306,11 @@ async fn rotate(
 }
 
 /// The tokens that the client has do not count any more.
-fn cut(tx: &mut Tx<OneTenant>, client: &Client, until_now: bool) {
-    let now = tx.time();
+fn cut(tx: &mut Tx<OneTenant>, client: &Client, until: Until) {
     tx.revoke(Revoked {
         kind: RevocationKind::Client,
         id: client.client_id.clone(),
-        issued_until: until_now.then_some(now),
+        until,
         life: REVOCATION_LIFE,
     });
 }

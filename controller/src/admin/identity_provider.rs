@@ -198,7 +198,9 @@ async fn delete(
     let (mut tx, provider) = lock(admin, actor, &name).await?;
     check_etag(&request.etag, provider.etag)?;
     // What the provider's groups gave goes with it.
-    for user in tx.users_of_provider(provider.uid).await? {
+    let users = tx.users_of_provider(provider.uid).await?;
+    tx.lock_users(&users).await?;
+    for user in users {
         rights::cut(&mut tx, user);
     }
     tx.delete_identity_provider(provider.uid).await?;

@@ -26,7 +26,7 @@ use crate::{
         OneTenant, Tx,
         audit::Entry,
         key::Key,
-        revocation::{self, Revoked},
+        revocation::{self, Revoked, Until},
         server::Server,
         tenant::Tenant,
     },
@@ -273,7 +273,7 @@ pub(super) fn revocation(key: &Key) -> Revoked {
     Revoked {
         kind: RevocationKind::Key,
         id: key.uid.to_string(),
-        issued_until: None,
+        until: Until::Ever,
         life: revocation::CONFIG_LIFE,
     }
 }

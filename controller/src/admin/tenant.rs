@@ -26,7 +26,7 @@ use crate::{
     store::{
         Scope, Tx,
         audit::Entry,
-        revocation::{self, Revoked},
+        revocation::{self, Revoked, Until},
         tenant::Tenant,
     },
 };
@@ -198,7 +198,7 @@ async fn delete(
     tx.revoke(Revoked {
         kind: RevocationKind::Tenant,
         id: tenant.uid.to_string(),
-        issued_until: None,
+        until: Until::Ever,
         life: revocation::CONFIG_LIFE,
     });
     let committed = tx

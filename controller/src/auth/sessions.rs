@@ -32,6 +32,7 @@ use crate::{
     store::{
         Author, OneTenant, StoreError, Tx,
         audit::Entry,
+        revocation::dated,
         session::{MintingKey, Standing},
     },
 };
@@ -57,7 +58,8 @@ async fn create(
     let servers = servers(&mut tx, &key, &wish).await?;
 
     let now = tx.time();
-    let token = token(&tx, &key, wish, servers);
+    let id = dated(tx.moment().await?);
+    let token = token(&tx, id, &key, wish, servers);
     let keys = tx.tenant_keys().await?;
     let sealing = SystemTime::from(now);
     let cipher = lease::sealing_key(&desk.vault, token.tenant, &keys, sealing)?;
@@ -160,6 +162,7 @@ async fn servers(
 
 fn token(
     tx: &Tx<OneTenant>,
+    id: Uuid,
     key: &MintingKey,
     wish: Wish,
     servers: Option<Box<[ServerUid]>>,
@@ -181,7 +184,7 @@ fn token(
         scopes: wish.scopes.unwrap_or_default(),
         issued: issued.into(),
         expires: expires.into(),
-        id: Uuid::now_v7(),
+        id,
     }
 }
 

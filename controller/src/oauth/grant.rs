@@ -13,7 +13,7 @@ use super::{code, rules::Rules};
 use crate::store::{
     OneTenant, StoreError, Tx,
     grant::{Connection, Grant, Wanted},
-    revocation::Revoked,
+    revocation::{Revoked, Until},
 };
 
 /// What is allowed, by whom, to whom.
@@ -94,7 +94,7 @@ pub(crate) async fn revoke(
     tx.revoke(Revoked {
         kind: RevocationKind::Grant,
         id: grant.to_string(),
-        issued_until: None,
+        until: Until::Ever,
         life: super::rules::REVOCATION_LIFE,
     });
     Ok(true)

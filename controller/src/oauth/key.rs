@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     store::{
         OneTenant, Tx,
-        revocation::Revoked,
+        revocation::{Revoked, Until},
         signing_key::{self as stored, State},
     },
     vault::{Place, Unreadable, Vault, WrappedTenantKey},
@@ -37,19 +37,19 @@ pub(crate) struct Signers(Arc<Mutex<Known>>);
 type Known = HashMap<(TenantUid, String), Arc<SigningKey>>;
 
 impl Signers {
-    /// The key that signs for the tenant now; `None` while it has none.
+    /// The key that signs for the tenant now, and [`Tx::moment`]; `None` while there is no key.
     pub(crate) async fn signer(
         &self,
         tx: &mut Tx<OneTenant>,
         vault: &Vault,
-    ) -> Result<Option<Arc<SigningKey>>, Error> {
-        let Some(row) = tx.active_signing_key().await? else {
+    ) -> Result<Option<(Arc<SigningKey>, OffsetDateTime)>, Error> {
+        let Some((row, moment)) = tx.active_signing_key().await? else {
             return Ok(None);
         };
         let tenant = tx.tenant().uid;
         let id = (tenant, row.kid);
         if let Some(known) = self.keys().get(&id) {
-            return Ok(Some(Arc::clone(known)));
+            return Ok(Some((Arc::clone(known), moment)));
         }
         let keys = tx.tenant_keys().await?;
         let sealed = row.sealed.unwrap_or_default();
@@ -62,7 +62,7 @@ impl Signers {
             known.clear();
         }
         known.insert(id, Arc::clone(&key));
-        Ok(Some(key))
+        Ok(Some((key, moment)))
     }
 
     fn keys(&self) -> MutexGuard<'_, Known> {
@@ -121,7 +121,7 @@ pub(crate) async fn revoke(
     tx.revoke(Revoked {
         kind: RevocationKind::SigningKey,
         id: kid.to_owned(),
-        issued_until: None,
+        until: Until::Ever,
         life: REVOCATION_LIFE,
     });
     if tx.active_signing_key().await?.is_none() {

@@ -20,7 +20,12 @@ use super::{
 };
 use crate::{
     auth::{Desk, Visit},
-    store::{OneTenant, Tx, audit::Entry, refresh::Family, revocation::Revoked},
+    store::{
+        OneTenant, Tx,
+        audit::Entry,
+        refresh::Family,
+        revocation::{Revoked, Until},
+    },
 };
 
 /// The route of this noun.
@@ -69,7 +74,7 @@ async fn end_token(mut tx: Tx<OneTenant>, token: &AccessToken) -> Result<(), Fau
     tx.revoke(Revoked {
         kind: RevocationKind::Token,
         id: token.id.to_string(),
-        issued_until: None,
+        until: Until::Ever,
         life: REVOCATION_LIFE,
     });
     let entry = entry(format!("{}/tokens/{}", tx.tenant().name(), token.id));

@@ -6,15 +6,18 @@ use std::time::Duration;
 use proto::{id::UserUid, sync::v1::RevocationKind};
 
 use super::rules::LONGEST_ACCESS_LIFE;
-use crate::store::{OneTenant, Tx, revocation::Revoked};
+use crate::store::{
+    OneTenant, Tx,
+    revocation::{Revoked, Until},
+};
 
-/// A user's rights have changed: what was issued until now does not count.
+/// The rights of a user have changed: what was issued until now does not count. The user's row is
+/// locked, or a token of the rights before could still be on its way.
 pub(crate) fn cut(tx: &mut Tx<OneTenant>, user: UserUid) {
-    let now = tx.time();
     tx.revoke(Revoked {
         kind: RevocationKind::User,
         id: user.to_string(),
-        issued_until: Some(now),
+        until: Until::Now,
         life: LIFE,
     });
 }
@@ -24,7 +27,7 @@ pub(crate) fn end(tx: &mut Tx<OneTenant>, user: UserUid) {
     tx.revoke(Revoked {
         kind: RevocationKind::User,
         id: user.to_string(),
-        issued_until: None,
+        until: Until::Ever,
         life: LIFE,
     });
 }

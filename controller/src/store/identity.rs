@@ -47,8 +47,8 @@ impl From<Row> for Identity {
 }
 
 impl Tx<OneTenant> {
-    /// Who this is here. The identity stays locked.
-    pub async fn lock_identity(
+    /// Who this is here.
+    pub async fn identity(
         &mut self,
         issuer: &str,
         subject: &str,
@@ -56,7 +56,7 @@ impl Tx<OneTenant> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT identity_provider_id, issuer, subject, user_id, roles, groups
              FROM identities
-             WHERE tenant_id = $1 AND issuer = $2 AND subject = $3 FOR UPDATE",
+             WHERE tenant_id = $1 AND issuer = $2 AND subject = $3",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(issuer)
@@ -87,7 +87,7 @@ impl Tx<OneTenant> {
         changed("identities", 1, done.rows_affected())
     }
 
-    /// Stores what a locked identity has been given at this sign-in, and by which provider.
+    /// Stores what an identity of a locked user has been given at this sign-in, and by which provider.
     pub async fn update_identity(&mut self, identity: &Identity) -> Result<(), StoreError> {
         let done = sqlx::query(
             "UPDATE identities
@@ -106,7 +106,7 @@ impl Tx<OneTenant> {
         changed("identities", 1, done.rows_affected())
     }
 
-    /// Whom a provider has given something; what becomes of them when it is removed or changed.
+    /// Whom a provider has given something.
     pub async fn users_of_provider(
         &mut self,
         provider: IdentityProviderUid,

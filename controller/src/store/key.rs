@@ -13,7 +13,7 @@ use super::{
     change::{Committed, Kind, Op, Touched},
     changed,
     head::from_column,
-    revocation::{CONFIG_LIFE, Revoked},
+    revocation::{CONFIG_LIFE, Revoked, Until},
     server::Server,
 };
 
@@ -291,7 +291,7 @@ impl Tx<OneTenant> {
                 self.revoke(Revoked {
                     kind: RevocationKind::Key,
                     id: id.to_string(),
-                    issued_until: None,
+                    until: Until::Ever,
                     life: CONFIG_LIFE,
                 });
             }

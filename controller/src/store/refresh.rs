@@ -109,7 +109,8 @@ impl Tx<OneTenant> {
     }
 
     /// Makes a token of this hash the current one of a locked grant; what was before moves down. The
-    /// grant may lie idle until then from now on.
+    /// grant may lie idle until then from now on. The moment is [`Tx::moment`]'s, as that of access
+    /// tokens is: it tells those from before from those that come now.
     pub async fn rotate_family(
         &mut self,
         grant: GrantUid,
@@ -129,7 +130,7 @@ impl Tx<OneTenant> {
              SET generation = $3,
                  previous_sha256 = current_sha256,
                  current_sha256 = $4,
-                 rotated_at = $5,
+                 rotated_at = clock_timestamp(),
                  current_used_at = NULL,
                  last_used_at = $5,
                  idle_expires_at = $6

@@ -9,7 +9,7 @@ use proto::{
     sync::v1::RevocationKind,
 };
 use time::OffsetDateTime;
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{Author, OneTenant, StoreError, Tx, changed, head::from_column};
 
@@ -23,10 +23,23 @@ pub struct Revoked {
     pub kind: RevocationKind,
     /// Its id as text: a uid, a `jti`, a `client_id`, a kid.
     pub id: String,
-    /// What was issued later is good; `None` means nothing is.
-    pub issued_until: Option<OffsetDateTime>,
+    /// What was issued until then does not count.
+    pub until: Until,
     /// How long it could be presented yet.
     pub life: Duration,
+}
+
+/// Up to when something must have been issued not to count any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The moment at which the revocation is written, by [`Tx::moment`]'s clock: after every lock that
+    /// the transaction takes but those of the revocations themselves. Whoever makes tokens holds a lock
+    /// that the revoking transaction waits for (the user's, the client's or the grant's row), and dates
+    /// them by that same clock before letting go of it; so a token made before the revocation is dated
+    /// before it, however long either waited and whatever the controllers' own clocks say.
+    Now,
+    /// There is no such moment: nothing counts ever again.
+    Ever,
 }
 
 /// Whose grants end.
@@ -38,6 +51,14 @@ pub enum GrantsOf {
     Client(ClientUid),
     /// All of the tenant's.
     Everybody,
+}
+
+/// An id for what is issued at this moment, as [`Tx::moment`] has it: a UUIDv7, which tells that to the
+/// millisecond. [`Until::Now`] cuts by it.
+pub fn dated(moment: OffsetDateTime) -> Uuid {
+    let seconds = u64::try_from(moment.unix_timestamp()).unwrap_or(0);
+    let time = Timestamp::from_unix(NoContext, seconds, moment.nanosecond());
+    Uuid::new_v7(time)
 }
 
 impl Tx<OneTenant> {
@@ -193,13 +214,13 @@ impl<S: super::Scope> Tx<S> {
             let done = sqlx::query(
                 "INSERT INTO revocations (
                      tenant_id, sequence, kind, id_sha256, issued_until, actor, created_at, expires_at
-                 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                 ) VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END, $6, $7, $8)",
             )
             .bind(tenant.uuid())
             .bind(sequence)
             .bind(column(revoked.kind))
             .bind(ShortHash::of(&revoked.id).bytes().as_slice())
-            .bind(revoked.issued_until)
+            .bind(revoked.until == Until::Now)
             .bind(&self.author.actor)
             .bind(self.time)
             .bind(self.time + revoked.life)
@@ -251,6 +272,8 @@ const PRUNED_AT_ONCE: i64 = 10_000;
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
 
     #[test]
@@ -261,5 +284,14 @@ mod tests {
         for kind in kinds {
             assert_eq!(of_column(column(kind)), kind);
         }
+    }
+
+    #[test]
+    fn an_id_tells_when_its_token_was_made() {
+        let now = datetime!(2026-11-21 10:00:00.123456 UTC);
+        let (seconds, nanos) = dated(now).get_timestamp().unwrap().to_unix();
+        assert_eq!(seconds, now.unix_timestamp().unsigned_abs());
+        assert_eq!(nanos, 123_000_000);
+        assert_ne!(dated(now), dated(now));
     }
 }

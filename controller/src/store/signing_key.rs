@@ -73,6 +73,13 @@ struct Row {
     revoked: bool,
 }
 
+#[derive(sqlx::FromRow)]
+struct ActiveRow {
+    #[sqlx(flatten)]
+    key: Row,
+    moment: OffsetDateTime,
+}
+
 impl From<Row> for SigningKey {
     fn from(row: Row) -> Self {
         Self {
@@ -104,10 +111,13 @@ impl Tx<OneTenant> {
         Ok(rows.into_iter().map(SigningKey::from).collect())
     }
 
-    /// The key that signs now.
-    pub async fn active_signing_key(&mut self) -> Result<Option<SigningKey>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT kid, x, y, sealed, created_at, active_at, retire_at, gone_at, revoked
+    /// The key that signs now, and [`Tx::moment`] for what it signs.
+    pub async fn active_signing_key(
+        &mut self,
+    ) -> Result<Option<(SigningKey, OffsetDateTime)>, StoreError> {
+        let row: Option<ActiveRow> = sqlx::query_as(
+            "SELECT kid, x, y, sealed, created_at, active_at, retire_at, gone_at, revoked,
+                    clock_timestamp() AS moment
              FROM signing_keys
              WHERE tenant_id = $1
                AND NOT revoked
@@ -121,7 +131,7 @@ impl Tx<OneTenant> {
         .bind(self.time)
         .fetch_optional(&mut *self.sql)
         .await?;
-        Ok(row.map(SigningKey::from))
+        Ok(row.map(|row| (row.key.into(), row.moment)))
     }
 
     /// Stores the locked tenant's next key: those before it sign until it does, and what they signed is

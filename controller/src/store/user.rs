@@ -184,6 +184,37 @@ impl Tx<OneTenant> {
         Ok(row.map(User::from))
     }
 
+    /// Keeps these users as they are, with what providers gave them, until this transaction ends: nobody
+    /// else changes or removes them, nor makes tokens of what they may do. In the order of their uids, so
+    /// that two who lock many do not wait for each other.
+    pub async fn lock_users(&mut self, users: &[UserUid]) -> Result<(), StoreError> {
+        let users: Vec<Uuid> = users.iter().map(|user| user.uuid()).collect();
+        sqlx::query(
+            "SELECT FROM users
+             WHERE tenant_id = $1 AND user_id = ANY ($2)
+             ORDER BY user_id
+             FOR UPDATE",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(users)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps others from changing or removing a user until this transaction ends. A token made of what
+    /// the user may do must not miss a change, nor the cut that comes with one: this comes first, and
+    /// what the user may do is read by a statement of its own, or it would be what was so before the
+    /// wait.
+    pub async fn hold_user(&mut self, user: UserUid) -> Result<(), StoreError> {
+        sqlx::query("SELECT FROM users WHERE tenant_id = $1 AND user_id = $2 FOR SHARE")
+            .bind(self.scope.tenant.uid.uuid())
+            .bind(user.uuid())
+            .execute(&mut *self.sql)
+            .await?;
+        Ok(())
+    }
+
     /// A page of the tenant's users, in the order of their slugs, that come after this one.
     pub async fn users(&mut self, after: &str, limit: i64) -> Result<Vec<User>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
@@ -202,9 +233,8 @@ impl Tx<OneTenant> {
         Ok(rows.into_iter().map(User::from).collect())
     }
 
-    /// Everything that counts about a user for what they may do; `None` when they are gone. It does not
-    /// change until this transaction ends: a token made of it must not miss a change, nor the cut that
-    /// comes with one.
+    /// Everything that counts about a user for what they may do; `None` when they are gone. What tokens
+    /// are made of must be held before: [`Self::hold_user`].
     pub async fn user_roles(&mut self, user: UserUid) -> Result<Option<UserRights>, StoreError> {
         let row: Option<RightsRow> = sqlx::query_as(
             "SELECT u.login, u.display_name, u.admin_role, u.disabled,
@@ -216,8 +246,7 @@ impl Tx<OneTenant> {
                           SELECT unnest(i.groups) FROM identities i
                           WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id
                           ORDER BY 1) AS groups
-             FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2
-             FOR SHARE OF u",
+             FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(user.uuid())

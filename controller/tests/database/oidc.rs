@@ -8,6 +8,7 @@ use proto::admin::v1::{
     user_service_client::UserServiceClient,
 };
 use serde_json::json;
+use time::OffsetDateTime;
 use tonic::{Status, transport::Channel};
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
         Stack,
         browser::Browser,
         gateway::Answer,
+        hold::Hold,
         postgres::dump,
         provider::{CLIENT, Provider, SECRET},
         told,
@@ -74,12 +76,35 @@ async fn somebody_becomes_a_user_and_stays_the_same() {
     assert!(!dump.contains(SECRET) && !world.stack.log().contains(SECRET));
 }
 
+/// REV-3: rights that a sign-in takes away are cut off to the last token: whoever makes one is waited for.
+#[tokio::test]
+async fn a_sign_in_that_takes_rights_away_waits_for_tokens_being_made() {
+    let world = World::start().await;
+    world.provider.script().claims = json!({"groups": ["Engineers"]});
+    assert_eq!(world.sign_in().await.status, 303);
+    world.provider.script().claims = json!({});
+    let minting = Hold::take(&world.stack, "SELECT FROM users FOR SHARE").await;
+    let (answer, made) = tokio::join!(world.sign_in(), async {
+        Hold::is_awaited(&world.stack, 1).await;
+        let made = world.moment().await;
+        minting.release().await;
+        made
+    });
+    assert_eq!(answer.status, 303, "{answer:?}");
+    let mut sql = world.stack.postgres.connect("root", "aldgate").await;
+    let until: OffsetDateTime = sqlx::query_scalar("SELECT issued_until FROM revocations")
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    assert!(made <= until, "{made} {until}");
+}
+
 /// A33, A31, OA-20: whatever is wrong with an ID token, nobody is signed in.
 #[tokio::test]
 async fn an_id_token_that_is_not_right_signs_nobody_in() {
     let world = World::start().await;
     assert_eq!(world.sign_in().await.status, 303);
-    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let now = OffsetDateTime::now_utc().unix_timestamp();
     for claims in [
         json!({"iss": "https://evil.test"}),
         json!({"iss": null}),
@@ -486,6 +511,15 @@ impl World {
         .fetch_all(&mut sql)
         .await
         .unwrap()
+    }
+
+    /// What time it is, as tokens are dated.
+    async fn moment(&self) -> OffsetDateTime {
+        let mut sql = self.stack.postgres.connect("root", "aldgate").await;
+        sqlx::query_scalar("SELECT clock_timestamp()")
+            .fetch_one(&mut sql)
+            .await
+            .unwrap()
     }
 
     async fn revocations(&self) -> i64 {

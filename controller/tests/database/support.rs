@@ -29,6 +29,9 @@ pub(crate) mod visitor;
 /// A gateway at the auth door.
 pub(crate) mod gateway;
 
+/// Locks that a test holds.
+pub(crate) mod hold;
+
 /// A host of documents, over TLS.
 pub(crate) mod host;
 

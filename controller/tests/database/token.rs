@@ -22,5 +22,8 @@ mod deletion;
 /// Users and operators at the admin API.
 mod admin;
 
+/// Requests for tokens at the moment of a revocation.
+mod races;
+
 /// Two tenants with users and clients.
 mod world;

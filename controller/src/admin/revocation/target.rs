@@ -5,7 +5,6 @@ use proto::{
     name::{ClientName, GrantName, KeyName, SigningKeyName, UserName},
     sync::v1::RevocationKind,
 };
-use time::OffsetDateTime;
 
 use super::{key, token};
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
     store::{
         OneTenant, Tx,
         audit::Entry,
-        revocation::{GrantsOf, Revoked},
+        revocation::{GrantsOf, Revoked, Until},
     },
 };
 
@@ -47,7 +46,6 @@ impl Target {
         tx: &mut Tx<OneTenant>,
         parts: &Parts,
     ) -> Result<Change, Error> {
-        let now = || Some(parts.store.now());
         match self {
             Self::Token(text) => token::revoke(tx, parts, &text).await,
             Self::Grant(name) => one_grant(tx, &name).await,
@@ -57,22 +55,21 @@ impl Target {
                 let user = user.ok_or_else(|| Error::NotFound(name.to_string()))?;
                 tx.end_grants(GrantsOf::User(user.uid), BY_OPERATOR).await?;
                 tx.end_browser_sessions(user.uid).await?;
-                // After that: whoever was signing in meanwhile has waited, or signs in again.
-                tx.revoke(revoked(RevocationKind::User, &user.uid, now()));
+                tx.revoke(revoked(RevocationKind::User, &user.uid, Until::Now));
                 Ok(Change::Recorded(name.to_string()))
             }
             Self::Client(name) => {
                 let client = tx.client_to_revoke(name.client.as_str()).await?;
                 let (uid, client_id) = client.ok_or_else(|| Error::NotFound(name.to_string()))?;
                 tx.end_grants(GrantsOf::Client(uid), BY_OPERATOR).await?;
-                tx.revoke(revoked(RevocationKind::Client, &client_id, now()));
+                tx.revoke(revoked(RevocationKind::Client, &client_id, Until::Now));
                 Ok(Change::Recorded(name.to_string()))
             }
             Self::Everything => {
                 tx.end_grants(GrantsOf::Everybody, BY_OPERATOR).await?;
                 tx.end_all_browser_sessions().await?;
                 let tenant = tx.tenant().uid;
-                tx.revoke(revoked(RevocationKind::Tenant, &tenant, now()));
+                tx.revoke(revoked(RevocationKind::Tenant, &tenant, Until::Now));
                 Ok(Change::Recorded(tx.tenant().name()))
             }
             Self::SigningKey(name) => signing_key(tx, parts, &name).await,
@@ -87,7 +84,7 @@ async fn one_grant(tx: &mut Tx<OneTenant>, name: &GrantName) -> Result<Change, E
     if !grant::revoke(tx, uid, BY_OPERATOR).await? {
         // It has ended already: said again, for whoever waits for nodes once more.
         tx.grant(uid).await?.ok_or_else(missing)?;
-        tx.revoke(revoked(RevocationKind::Grant, &uid, None));
+        tx.revoke(revoked(RevocationKind::Grant, &uid, Until::Ever));
     }
     Ok(Change::Recorded(name.to_string()))
 }
@@ -121,15 +118,11 @@ async fn signing_key(
 }
 
 /// Something that nodes remember for as long as a token could be presented.
-pub(super) fn revoked(
-    kind: RevocationKind,
-    id: &impl ToString,
-    issued_until: Option<OffsetDateTime>,
-) -> Revoked {
+pub(super) fn revoked(kind: RevocationKind, id: &impl ToString, until: Until) -> Revoked {
     Revoked {
         kind,
         id: id.to_string(),
-        issued_until,
+        until,
         life: REVOCATION_LIFE,
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     lease,
     oauth::{grant, standing},
-    store::{OneTenant, Tx},
+    store::{OneTenant, Tx, revocation::Until},
 };
 
 /// Revokes what the token stands for: a refresh token stands for its grant.
@@ -54,7 +54,7 @@ async fn sealed(tx: &mut Tx<OneTenant>, parts: &Parts, text: &str) -> Result<Cha
     let Some(token) = live else {
         return Ok(Change::Nothing);
     };
-    tx.revoke(revoked(RevocationKind::Token, &token.id, None));
+    tx.revoke(revoked(RevocationKind::Token, &token.id, Until::Ever));
     let name = tx.tenant().name();
     Ok(Change::Recorded(format!("{name}/sessions/{}", token.id)))
 }
@@ -67,7 +67,7 @@ async fn signed(tx: &mut Tx<OneTenant>, text: &str) -> Result<Change, Error> {
     let Some(token) = standing::read(tx, &issuer, text).await? else {
         return Ok(Change::Nothing);
     };
-    tx.revoke(revoked(RevocationKind::Token, &token.id, None));
+    tx.revoke(revoked(RevocationKind::Token, &token.id, Until::Ever));
     let name = tx.tenant().name();
     Ok(Change::Recorded(format!("{name}/tokens/{}", token.id)))
 }

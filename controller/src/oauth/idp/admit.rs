@@ -69,8 +69,13 @@ pub(super) async fn welcome(guest: &Guest, arrival: &Arrival) -> Result<(), Mish
 /// Sets what their groups give, and says who they are here.
 pub(super) async fn refresh(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result<UserUid, Mishap> {
     let found = find(tx, arrival).await?;
-    let before = found.ok_or(Outside::Unknown)?;
-    let user = before.user;
+    let user = found.ok_or(Outside::Unknown)?.user;
+    // Alone: nobody makes tokens of what they were given before while that is taken from them.
+    tx.lock_users(&[user]).await?;
+    let found = find(tx, arrival).await?;
+    found
+        .filter(|found| found.user == user)
+        .ok_or(Outside::Unknown)?;
     let rights_before = tx.user_roles(user).await?;
     tx.update_identity(&arrival.identity(user)).await?;
     let rights_after = tx.user_roles(user).await?;
@@ -83,7 +88,7 @@ pub(super) async fn refresh(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result
 }
 
 async fn find(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result<Option<Identity>, StoreError> {
-    tx.lock_identity(&arrival.provider.issuer, &arrival.person.subject)
+    tx.identity(&arrival.provider.issuer, &arrival.person.subject)
         .await
 }
 

@@ -1,0 +1,136 @@
+//! Revocations and requests for tokens at once. Every test holds a lock that one side takes, lets the
+//! other side go as far as it gets, and then lets go: what happens in which order is not left to chance.
+
+use proto::admin::v1::{
+    self, identity_provider_service_client::IdentityProviderServiceClient,
+    user_service_client::UserServiceClient,
+};
+use serde_json::Value;
+
+use super::world::{World, text};
+use crate::support::hold::Hold;
+
+/// REV-3: what a user's tokens say is cut off to the last of them: one that is made while the change
+/// waits does not count after it.
+#[tokio::test]
+async fn a_token_made_while_its_users_rights_change_does_not_count() {
+    let mut world = World::start().await;
+    let (tokens, _) = world.tokens("app").await;
+    let minting = Hold::take(
+        &world.stack,
+        "SELECT FROM users WHERE slug = 'alice' FOR SHARE",
+    )
+    .await;
+    let mut users = UserServiceClient::new(world.admin.channel.clone());
+    let request = v1::UpdateUserRequest {
+        user: Some(v1::User {
+            name: ALICE.to_owned(),
+            ..v1::User::default()
+        }),
+        update_mask: Some(mask("roles")),
+    };
+    let request = world.admin.call(request);
+    let change = tokio::spawn(async move { users.update_user(request).await });
+    Hold::is_awaited(&world.stack, 1).await;
+    let late = world.late(&tokens).await;
+    minting.release().await;
+    change.await.unwrap().unwrap();
+    world.counts_no_more(&late).await;
+}
+
+/// The same of what a provider's groups gave, which goes with the provider.
+#[tokio::test]
+async fn a_token_made_while_a_provider_goes_does_not_count() {
+    let mut world = World::start().await;
+    world.provider().await;
+    let (tokens, _) = world.tokens("app").await;
+    let before = world.read(text(&tokens, "access_token")).await;
+    assert_eq!(before.roles.as_ref(), ["dev".into(), "ops".into()]);
+    let minting = Hold::take(
+        &world.stack,
+        "SELECT FROM users WHERE slug = 'alice' FOR SHARE",
+    )
+    .await;
+    let mut providers = IdentityProviderServiceClient::new(world.admin.channel.clone());
+    let request = world.admin.call(v1::DeleteIdentityProviderRequest {
+        name: "tenants/acme/identityProviders/idp".to_owned(),
+        ..v1::DeleteIdentityProviderRequest::default()
+    });
+    let change = tokio::spawn(async move { providers.delete_identity_provider(request).await });
+    Hold::is_awaited(&world.stack, 1).await;
+    let late = world.late(&tokens).await;
+    minting.release().await;
+    change.await.unwrap().unwrap();
+    let next = world.counts_no_more(&late).await;
+    let next = world.read(text(&next, "access_token")).await;
+    assert_eq!(next.roles.as_ref(), ["dev".into()]);
+}
+
+/// What is waited for is what counts: rights are read after the wait, not before.
+#[tokio::test]
+async fn a_token_that_waited_for_a_sign_in_says_what_that_left() {
+    let mut world = World::start().await;
+    world.provider().await;
+    let (tokens, _) = world.tokens("app").await;
+    let mut sign_in = Hold::take(
+        &world.stack,
+        "SELECT FROM users WHERE slug = 'alice' FOR UPDATE",
+    )
+    .await;
+    let refresh = text(&tokens, "refresh_token");
+    let (answer, ()) = tokio::join!(world.refresh("app", refresh, &[]), async {
+        Hold::is_awaited(&world.stack, 1).await;
+        sign_in.run("UPDATE identities SET roles = '{}'").await;
+        sign_in.commit().await;
+    });
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let token = world.read(text(&answer.body, "access_token")).await;
+    assert_eq!(token.roles.as_ref(), ["dev".into()]);
+}
+
+impl World {
+    /// A provider whose groups make Alice `ops`.
+    async fn provider(&mut self) {
+        for statement in [
+            "INSERT INTO identity_providers (tenant_id, identity_provider_id, slug, issuer, client_id)
+             SELECT tenant_id, tenant_id, 'idp', 'https://idp.test', 'us' FROM tenants WHERE slug = 'acme'",
+            "INSERT INTO identities (tenant_id, identity_provider_id, issuer, subject, user_id, roles)
+             SELECT tenant_id, tenant_id, 'https://idp.test', 's-1', user_id, '{ops}'
+             FROM users JOIN tenants USING (tenant_id) WHERE tenants.slug = 'acme'",
+        ] {
+            self.sql(statement).await;
+        }
+    }
+
+    /// The next tokens of these, which count when they are made.
+    async fn late(&self, tokens: &Value) -> Value {
+        let answer = self
+            .refresh("app", text(tokens, "refresh_token"), &[])
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// The access token does not count, and the next one does.
+    async fn counts_no_more(&self, tokens: &Value) -> Value {
+        assert!(!self.is_active(tokens).await);
+        let next = self.late(tokens).await;
+        assert!(self.is_active(&next).await);
+        next
+    }
+
+    async fn is_active(&self, tokens: &Value) -> bool {
+        let form = [("token", text(tokens, "access_token"))];
+        let told = self.post_as_svc("/introspect", &form).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        told.body["active"] == true
+    }
+}
+
+fn mask(path: &str) -> prost_types::FieldMask {
+    prost_types::FieldMask {
+        paths: vec![path.to_owned()],
+    }
+}
+
+const ALICE: &str = "tenants/acme/users/alice";

@@ -69,6 +69,19 @@ pub(super) async fn open_for(
     Ok(grant.uid)
 }
 
+/// The grant as it is now, kept from others with its user until the transaction ends: whoever revokes
+/// either has done so already, or waits.
+pub(super) async fn hold(
+    tx: &mut Tx<OneTenant>,
+    grant: GrantUid,
+) -> Result<Option<Grant>, StoreError> {
+    let Some(found) = tx.grant(grant).await? else {
+        return Ok(None);
+    };
+    tx.hold_user(found.user).await?;
+    tx.lock_grant(grant).await
+}
+
 /// What a user has connected, newest first.
 pub(crate) async fn of_user(
     tx: &mut Tx<OneTenant>,

@@ -73,6 +73,21 @@ impl Tx<OneTenant> {
         changed("authorization_codes", 1, done.rows_affected())
     }
 
+    /// What the code with this hash is for.
+    pub async fn grant_of_code(
+        &mut self,
+        sha256: &[u8; 32],
+    ) -> Result<Option<GrantUid>, StoreError> {
+        let grant: Option<Uuid> = sqlx::query_scalar(
+            "SELECT grant_id FROM authorization_codes WHERE tenant_id = $1 AND code_sha256 = $2",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(sha256.as_slice())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        Ok(grant.map(GrantUid::from_uuid))
+    }
+
     /// The code with this hash, kept from others until this transaction ends.
     pub async fn lock_code(&mut self, sha256: &[u8; 32]) -> Result<Option<Code>, StoreError> {
         let row: Option<Row> = sqlx::query_as(

@@ -135,6 +135,23 @@ impl Tx<OneTenant> {
         .await?)
     }
 
+    /// The grant that waits to be fetched with this device code.
+    pub async fn grant_of_device(
+        &mut self,
+        sha256: &[u8; 32],
+    ) -> Result<Option<GrantUid>, StoreError> {
+        let grant: Option<Uuid> = sqlx::query_scalar(
+            "SELECT grant_id FROM device_codes
+             WHERE tenant_id = $1 AND device_sha256 = $2 AND state = 'approved'
+               AND grant_id IS NOT NULL",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(sha256.as_slice())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        Ok(grant.map(GrantUid::from_uuid))
+    }
+
     /// The device code with this hash, kept from others until this transaction ends.
     pub async fn lock_device(&mut self, sha256: &[u8; 32]) -> Result<Option<Device>, StoreError> {
         let row: Option<Row> = sqlx::query_as(

@@ -185,6 +185,22 @@ impl Tx<OneTenant> {
         Ok(row.map(Grant::from))
     }
 
+    /// The grant with this uid as it is now, which nobody else uses or ends until this transaction does.
+    pub async fn lock_grant(&mut self, grant: GrantUid) -> Result<Option<Grant>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT grant_id, user_id, client_uid, redirect_origin, resources, scopes, user_agent,
+                    created_at, last_used_at, idle_expires_at, expires_at, revoked_at, revoke_reason
+             FROM grants
+             WHERE tenant_id = $1 AND grant_id = $2
+             FOR UPDATE",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(grant.uuid())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        Ok(row.map(Grant::from))
+    }
+
     /// Grants with whom they bind, newest first.
     pub async fn connections(&mut self, wanted: &Wanted) -> Result<Vec<Connection>, StoreError> {
         let rows: Vec<ConnectionRow> = sqlx::query_as(
@@ -218,7 +234,7 @@ impl Tx<OneTenant> {
         Ok(rows.into_iter().map(Connection::from).collect())
     }
 
-    /// Notes that a grant got a token, and until when it may now lie idle.
+    /// Notes that a locked grant got a token, and until when it may now lie idle.
     pub async fn use_grant(
         &mut self,
         grant: GrantUid,
@@ -228,7 +244,7 @@ impl Tx<OneTenant> {
         let done = sqlx::query(
             "UPDATE grants
              SET last_used_at = $3, idle_expires_at = $4, expires_at = $5
-             WHERE tenant_id = $1 AND grant_id = $2",
+             WHERE tenant_id = $1 AND grant_id = $2 AND revoked_at IS NULL",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(grant.uuid())

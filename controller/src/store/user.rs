@@ -215,6 +215,30 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
+    /// [`Self::hold_user`] for the user whose grant a refresh token is, or was, of.
+    pub async fn hold_user_of_refresh_token(
+        &mut self,
+        sha256: &[u8; 32],
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "SELECT FROM users
+             WHERE tenant_id = $1 AND user_id = coalesce(
+                 (SELECT user_id FROM grants
+                  WHERE tenant_id = $1 AND (current_sha256 = $2 OR previous_sha256 = $2)
+                  LIMIT 1),
+                 (SELECT g.user_id FROM grants g
+                  JOIN spent_refresh_tokens s USING (tenant_id, grant_id)
+                  WHERE s.tenant_id = $1 AND s.sha256 = $2)
+             )
+             FOR SHARE",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(sha256.as_slice())
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(())
+    }
+
     /// A page of the tenant's users, in the order of their slugs, that come after this one.
     pub async fn users(&mut self, after: &str, limit: i64) -> Result<Vec<User>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(

@@ -20,12 +20,13 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
     let sha256 = AuthorizationCode::lookup(text).map_err(|_| invalid_grant())?;
 
     tx.turn_to("oauth.exchange");
-    let Some(code) = tx.lock_code(&sha256).await? else {
-        return Err(invalid_grant());
-    };
-    let granted = tx.grant(code.grant).await?;
+    let grant = tx.grant_of_code(&sha256).await?;
+    let grant = grant.ok_or_else(invalid_grant)?;
+    let granted = grant::hold(&mut tx, grant).await?;
     let granted = granted.filter(|grant| Some(grant.client) == call.client.uid);
     let granted = granted.ok_or_else(invalid_grant)?;
+    let code = tx.lock_code(&sha256).await?;
+    let code = code.ok_or_else(invalid_grant)?;
     if code.consumed_at.is_some() {
         replayed(tx, &granted).await?;
         return Err(invalid_grant());
@@ -46,7 +47,7 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
     first(tx, call, granted, resources).await
 }
 
-/// The first tokens of a grant. From now on it lives as long as its kind does.
+/// The first tokens of a grant that is held. From now on it lives as long as its kind does.
 pub(super) async fn first(
     mut tx: Tx<OneTenant>,
     call: &Call,

@@ -34,8 +34,8 @@ pub(super) struct Bearer {
     pub(super) until: Option<OffsetDateTime>,
 }
 
-/// Whoever has this grant, with the rights that its user has now. A user who may not come in gets
-/// nothing.
+/// Whoever has this grant, with the rights that its user, who is held, has now. A user who may not come
+/// in gets nothing.
 pub(super) async fn bearer(
     tx: &mut Tx<OneTenant>,
     call: &Call,
@@ -43,7 +43,6 @@ pub(super) async fn bearer(
     scopes: Vec<String>,
     resources: Vec<String>,
 ) -> Result<Bearer, Fault> {
-    tx.hold_user(grant.user).await?;
     let rights = tx.user_roles(grant.user).await?;
     let rights = rights.filter(|rights| !rights.disabled);
     let rights = rights.ok_or_else(invalid_grant)?;

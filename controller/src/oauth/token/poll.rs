@@ -4,7 +4,7 @@ use time::Duration;
 use token::DeviceCode;
 
 use super::{
-    super::{call::Call, client::DEVICE_CODE, resource},
+    super::{call::Call, client::DEVICE_CODE, grant, resource},
     Code, Fault, Issued,
     exchange::{self, beyond, resources},
     invalid_grant,
@@ -21,10 +21,14 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
     let sha256 = DeviceCode::lookup(text).map_err(|_| invalid_grant())?;
 
     tx.turn_to("oauth.exchange");
+    let granted = match tx.grant_of_device(&sha256).await? {
+        Some(grant) => grant::hold(&mut tx, grant).await?,
+        None => None,
+    };
     let device = tx.lock_device(&sha256).await?;
     let device = device.filter(|device| Some(device.client) == call.client.uid);
     let device = device.ok_or_else(invalid_grant)?;
-    let grant = match device.state {
+    match device.state {
         State::Consumed => return Err(invalid_grant()),
         State::Denied => {
             let text = "The user has refused";
@@ -34,10 +38,10 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
             let text = "The code has expired; start again";
             return Err(Fault::new(Code::ExpiredToken, text));
         }
-        State::Pending => return Err(wait(tx, &sha256, &device).await?),
-        State::Approved(grant) => grant,
-    };
-    let granted = tx.grant(grant).await?;
+        State::Approved(_) if granted.is_some() => {}
+        // Approved in this very moment: the next poll finds the grant.
+        State::Pending | State::Approved(_) => return Err(wait(tx, &sha256, &device).await?),
+    }
     let granted = granted.filter(|grant| grant.is_live(tx.time()));
     let granted = granted.ok_or_else(invalid_grant)?;
     let resources = resource::narrow(wanted, &granted.resources).map_err(|_| beyond())?;

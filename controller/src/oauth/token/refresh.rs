@@ -25,6 +25,7 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
     let sha256 = RefreshToken::lookup(text).map_err(|_| invalid_grant())?;
 
     tx.turn_to("oauth.refresh");
+    tx.hold_user_of_refresh_token(&sha256).await?;
     let family = tx.lock_family(&sha256).await?;
     // A15: in another client's hands it is nothing.
     let family = family.filter(|family| Some(family.grant.client) == call.client.uid);

@@ -7,7 +7,7 @@ use proto::admin::v1::{
 };
 use serde_json::Value;
 
-use super::world::{World, text};
+use super::world::{DEVICE, INVALID_GRANT, World, error, text};
 use crate::support::hold::Hold;
 
 /// REV-3: what a user's tokens say is cut off to the last of them: one that is made while the change
@@ -86,6 +86,66 @@ async fn a_token_that_waited_for_a_sign_in_says_what_that_left() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let token = world.read(text(&answer.body, "access_token")).await;
     assert_eq!(token.roles.as_ref(), ["dev".into()]);
+}
+
+/// REV-3, A10: a code that is exchanged while its user, its client or everything is revoked gives nothing:
+/// its grant is looked at when the revocation is through.
+#[tokio::test]
+async fn a_code_exchanged_while_its_grant_ends_gives_nothing() {
+    let mut world = World::start().await;
+    for end in [
+        "UPDATE grants SET revoked_at = now(), revoke_reason = 'operator'",
+        "DELETE FROM grants",
+    ] {
+        let (code, _) = world.code("app").await;
+        let mut revoking = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
+        let (answer, ()) = tokio::join!(world.exchange("app", &code, &[]), async {
+            Hold::is_awaited(&world.stack, 1).await;
+            revoking.run(end).await;
+            revoking.commit().await;
+        });
+        assert_eq!(error(&answer), INVALID_GRANT, "{end}");
+    }
+    let (code, _) = world.code("app").await;
+    let revoking = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
+    let (answer, ()) = tokio::join!(world.exchange("app", &code, &[]), async {
+        Hold::is_awaited(&world.stack, 1).await;
+        revoking.release().await;
+    });
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// The same of a device that fetches what was approved.
+#[tokio::test]
+async fn a_device_that_polls_while_its_grant_ends_gets_nothing() {
+    let mut world = World::start().await;
+    for (end, status) in [
+        ("UPDATE grants SET revoked_at = now()", 400),
+        ("SELECT FROM grants", 200),
+    ] {
+        let form = [("client_id", "app")];
+        let asked = world.post("/device_authorization", &form).await;
+        let grant = world.grant("app", &["mcp"]).await;
+        sqlx::query(
+            "UPDATE device_codes SET state = 'approved', grant_id = $1 WHERE state = 'pending'",
+        )
+        .bind(grant)
+        .execute(&mut world.sql)
+        .await
+        .unwrap();
+        let form = [
+            ("grant_type", DEVICE),
+            ("client_id", "app"),
+            ("device_code", text(&asked.body, "device_code")),
+        ];
+        let mut revoking = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
+        let (answer, ()) = tokio::join!(world.post("/token", &form), async {
+            Hold::is_awaited(&world.stack, 1).await;
+            revoking.run(end).await;
+            revoking.commit().await;
+        });
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
 }
 
 impl World {

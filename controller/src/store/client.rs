@@ -245,6 +245,25 @@ impl Tx<OneTenant> {
         row.map(Client::try_from).transpose()
     }
 
+    /// The client with this uid as it is now, which nobody changes or removes until this transaction ends:
+    /// what it is given for itself must not miss a change, nor the cut that comes with one. One after the
+    /// other: many who share a row can keep whoever wants it alone waiting for ever, and that is the
+    /// operator who blocks the client.
+    pub async fn hold_client(&mut self, client: ClientUid) -> Result<Option<Client>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT client_uid, slug, client_id, registration, display_name, metadata, roles, trust,
+                    granted_at, last_used_at, etag, created_at, updated_at
+             FROM oauth_clients
+             WHERE tenant_id = $1 AND client_uid = $2
+             FOR NO KEY UPDATE",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(client.uuid())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        row.map(Client::try_from).transpose()
+    }
+
     /// Whether this is the hash of the client's secret. The comparison is the database's, of hashes.
     pub async fn is_client_secret(
         &mut self,
@@ -428,11 +447,16 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
-    /// Notes that a client has got a token.
+    /// Notes that a client has got a token, unless somebody has the client locked: who gets a token has
+    /// locked its grant, and waits for nothing that comes before that.
     pub async fn note_client_used(&mut self, client: ClientUid) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE oauth_clients SET last_used_at = $3
-             WHERE tenant_id = $1 AND client_uid = $2",
+             WHERE tenant_id = $1 AND client_uid = (
+                 SELECT client_uid FROM oauth_clients
+                 WHERE tenant_id = $1 AND client_uid = $2
+                 FOR NO KEY UPDATE SKIP LOCKED
+             )",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(client.uuid())

@@ -102,21 +102,6 @@ impl Tx<OneTenant> {
             .await?;
         Ok(())
     }
-
-    /// A client's uid and `client_id`, by the last segment of its name.
-    pub async fn client_to_revoke(
-        &mut self,
-        slug: &str,
-    ) -> Result<Option<(ClientUid, String)>, StoreError> {
-        let found: Option<(Uuid, String)> = sqlx::query_as(
-            "SELECT client_uid, client_id FROM oauth_clients WHERE tenant_id = $1 AND slug = $2",
-        )
-        .bind(self.scope.tenant.uid.uuid())
-        .bind(slug)
-        .fetch_optional(&mut *self.sql)
-        .await?;
-        Ok(found.map(|(uid, client_id)| (ClientUid::from_uuid(uid), client_id)))
-    }
 }
 
 impl super::Store {

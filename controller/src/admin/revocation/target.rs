@@ -59,10 +59,12 @@ impl Target {
                 Ok(Change::Recorded(name.to_string()))
             }
             Self::Client(name) => {
-                let client = tx.client_to_revoke(name.client.as_str()).await?;
-                let (uid, client_id) = client.ok_or_else(|| Error::NotFound(name.to_string()))?;
-                tx.end_grants(GrantsOf::Client(uid), BY_OPERATOR).await?;
-                tx.revoke(revoked(RevocationKind::Client, &client_id, Until::Now));
+                let client = tx.lock_client(&name.client).await?;
+                let client = client.ok_or_else(|| Error::NotFound(name.to_string()))?;
+                tx.end_grants(GrantsOf::Client(client.uid), BY_OPERATOR)
+                    .await?;
+                let id = &client.client_id;
+                tx.revoke(revoked(RevocationKind::Client, id, Until::Now));
                 Ok(Change::Recorded(name.to_string()))
             }
             Self::Everything => {

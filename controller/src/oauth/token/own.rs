@@ -4,7 +4,7 @@
 use super::{
     super::{
         call::Call,
-        client::{AuthMethod, CLIENT_CREDENTIALS, Registration},
+        client::{AuthMethod, CLIENT_CREDENTIALS, Registration, Trust},
         resource, scope,
     },
     Code, Fault, Issued,
@@ -36,10 +36,11 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
     }
 
     tx.turn_to("oauth.client_credentials");
+    let roles = roles(call, &mut tx).await?;
     let bearer = Bearer {
         subject: client.client_id.clone(),
         username: format!("clients/{slug}"),
-        roles: call.rules.roles_with(&client.roles, &scopes),
+        roles: call.rules.roles_with(&roles, &scopes),
         groups: Vec::new(),
         scopes,
         resources,
@@ -55,4 +56,16 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
     };
     tx.commit_recorded(&entry).await?;
     Ok(issued)
+}
+
+/// The roles that the client has now, which stay so until the transaction ends. While its keys were
+/// fetched it may have been given others, or been blocked or removed.
+async fn roles(call: &Call, tx: &mut Tx<OneTenant>) -> Result<Vec<String>, Fault> {
+    let row = match call.client.uid {
+        Some(uid) => tx.hold_client(uid).await?,
+        None => None,
+    };
+    let row = row.filter(|row| row.trust != Trust::Blocked);
+    let row = row.ok_or_else(|| Fault::client(false, "The client may not come in any more"))?;
+    Ok(row.roles)
 }

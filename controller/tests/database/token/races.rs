@@ -3,12 +3,15 @@
 
 use proto::admin::v1::{
     self, identity_provider_service_client::IdentityProviderServiceClient,
+    revocation_service_client::RevocationServiceClient, revoke_request::Target,
     user_service_client::UserServiceClient,
 };
 use serde_json::Value;
+use tokio::task::JoinHandle;
+use tonic::Status;
 
-use super::world::{DEVICE, INVALID_GRANT, World, error, text};
-use crate::support::hold::Hold;
+use super::world::{CREDENTIALS, DEVICE, INVALID_GRANT, World, error, text};
+use crate::support::{gateway::Answer, hold::Hold};
 
 /// REV-3: what a user's tokens say is cut off to the last of them: one that is made while the change
 /// waits does not count after it.
@@ -148,7 +151,84 @@ async fn a_device_that_polls_while_its_grant_ends_gets_nothing() {
     }
 }
 
+/// REV-3: what a client gets for itself is what it may have when the change is through.
+#[tokio::test]
+async fn a_client_that_asks_for_itself_while_it_changes_gets_what_it_may_have_then() {
+    let mut world = World::start().await;
+    for (change, roles) in [
+        (
+            "UPDATE oauth_clients SET roles = '{porter}'",
+            Some("porter"),
+        ),
+        ("UPDATE oauth_clients SET trust = 'blocked'", None),
+        ("UPDATE oauth_clients SET trust = 'ask'", Some("porter")),
+        ("DELETE FROM oauth_clients", None),
+    ] {
+        let mut changing = Hold::take(&world.stack, "SELECT FROM oauth_clients FOR UPDATE").await;
+        let (answer, ()) = tokio::join!(world.own(), async {
+            Hold::is_awaited(&world.stack, 1).await;
+            changing.run(change).await;
+            changing.commit().await;
+        });
+        let Some(role) = roles else {
+            assert_eq!(error(&answer), (401, "invalid_client"), "{change}");
+            // Only what waited finds the client as it was.
+            world.sql("UPDATE oauth_clients SET trust = 'ask'").await;
+            continue;
+        };
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let token = world.read(text(&answer.body, "access_token")).await;
+        assert_eq!(token.roles.as_ref(), [role.into()], "{change}");
+    }
+}
+
+/// REV-3: a revocation of a client reaches every token that was made before it was through, and comes before
+/// every one that is asked for later: whoever asks without pause does not keep it waiting.
+#[tokio::test]
+async fn a_client_is_revoked_between_two_tokens_of_its_own() {
+    let mut world = World::start().await;
+    let before = world.own().await.body;
+    assert!(world.is_active(&before).await);
+    let making = "SELECT FROM oauth_clients FOR NO KEY UPDATE";
+    let mut making = Hold::take(&world.stack, making).await;
+    let revoking = world.revoke(Target::Client("tenants/acme/clients/svc".to_owned()));
+    Hold::is_awaited(&world.stack, 1).await;
+    let (next, ()) = tokio::join!(world.own(), async {
+        Hold::is_awaited(&world.stack, 2).await;
+        making
+            .run("CREATE TABLE made AS SELECT clock_timestamp() AS at")
+            .await;
+        making.commit().await;
+    });
+    revoking.await.unwrap().unwrap();
+    let reached: bool = sqlx::query_scalar("SELECT issued_until >= at FROM revocations, made")
+        .fetch_one(&mut world.sql)
+        .await
+        .unwrap();
+    assert!(reached);
+    assert!(!world.is_active(&before).await);
+    assert_eq!(next.status, 200, "{next:?}");
+    assert!(world.is_active(&next.body).await);
+}
+
 impl World {
+    /// A token of a client's own.
+    async fn own(&self) -> Answer {
+        self.post_as_svc("/token", &[("grant_type", CREDENTIALS)])
+            .await
+    }
+
+    /// An operator begins to revoke this.
+    fn revoke(&self, target: Target) -> JoinHandle<Result<v1::RevokeResponse, Status>> {
+        let mut revocations = RevocationServiceClient::new(self.admin.channel.clone());
+        let request = self.admin.call(v1::RevokeRequest {
+            parent: "tenants/acme".to_owned(),
+            target: Some(target),
+            wait: None,
+        });
+        tokio::spawn(async move { Ok(revocations.revoke(request).await?.into_inner()) })
+    }
+
     /// A provider whose groups make Alice `ops`.
     async fn provider(&mut self) {
         for statement in [

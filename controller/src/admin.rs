@@ -19,6 +19,9 @@ use crate::{
 /// Who may call which method.
 pub mod access;
 
+/// Changes that begin again.
+mod again;
+
 /// The methods about who gets in and what they may do.
 mod access_service;
 

@@ -1,6 +1,24 @@
 //! Postgres. A [`Tx`] is one transaction, bound to whoever asked for it and to whose rows it may
 //! touch: one tenant's or the installation's. Methods on a tenant's rows exist only on a tenant's
 //! transaction; row-level security in the database is the second lock on the same door.
+//!
+//! # Which lock comes first
+//!
+//! Two transactions that take the same locks in different orders wait for each other, and one of them
+//! is given up. So whoever takes several takes them in this order:
+//!
+//! 1. the tenant, an identity provider;
+//! 2. users, by uid; then what is theirs: identities, browser sessions;
+//! 3. clients;
+//! 4. grants, the newest first; then their codes and device codes;
+//! 5. the row that counts revocations, and last the revision row.
+//!
+//! What must be known to find the first lock is read without one, and looked at again once it is held:
+//! a refresh token leads to a grant, and the grant to the user who is locked before it. A foreign key is
+//! a lock, too: a new grant holds its user and its client, and what is deleted takes along what hangs on
+//! it. What is merely noted (when a client got its last token) waits for nobody: it is left out while
+//! the row is locked. And because an order that nobody can see is broken one day, operators' changes
+//! begin again when they are given up (`admin::again`).
 
 use proto::id::TenantUid;
 use runtime::clock::Clock;

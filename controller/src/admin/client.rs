@@ -12,7 +12,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    Actor, Admin, called, check_etag, digest, etag,
+    Actor, Admin,
+    again::again,
+    called, check_etag, digest, etag,
     field::{self, Checks},
     last,
     mask::Mask,
@@ -30,7 +32,7 @@ use crate::{
         OneTenant, Tx,
         audit::Entry,
         client::{Client, Registration, Trust},
-        revocation::{Revoked, Until},
+        revocation::{GrantsOf, Revoked, Until},
         tenant::Tenant,
     },
 };
@@ -75,7 +77,8 @@ impl ClientService for Admin {
         request: Request<v1::UpdateClientRequest>,
     ) -> Result<Response<v1::UpdateClientResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(update(self, &actor, request).await?))
+        let done = again(|| update(self, &actor, request.clone())).await?;
+        Ok(Response::new(done))
     }
 
     async fn delete_client(
@@ -83,7 +86,8 @@ impl ClientService for Admin {
         request: Request<v1::DeleteClientRequest>,
     ) -> Result<Response<v1::DeleteClientResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(delete(self, &actor, request).await?))
+        let done = again(|| delete(self, &actor, request.clone())).await?;
+        Ok(Response::new(done))
     }
 
     async fn rotate_client_secret(
@@ -184,7 +188,7 @@ async fn update(
     tx.update_client(&after).await?;
     let blocked = after.trust == Trust::Blocked && before.trust != Trust::Blocked;
     if blocked {
-        tx.end_grants_of_client(after.uid).await?;
+        tx.end_grants(GrantsOf::Client(after.uid), ENDED).await?;
     }
     if blocked || before.roles != after.roles {
         // From now on: the database gives it nothing while it is blocked, and it may be forgiven.
@@ -265,6 +269,8 @@ async fn delete(
     let name: ClientName = field::name("name", &request.name)?;
     let (mut tx, client) = lock(admin, actor, &name).await?;
     check_etag(&request.etag, client.etag)?;
+    // They go with it; in their order.
+    tx.end_grants(GrantsOf::Client(client.uid), ENDED).await?;
     tx.delete_client(client.uid).await?;
     // Ids that we made are nobody's from now on; others may come back and be let in anew.
     let may_return = client.registration == Registration::Document || client.client_id == OURS;
@@ -384,6 +390,8 @@ fn view(tenant: &Tenant, client: &Client) -> v1::Client {
 }
 
 const CLIENT: &str = "aldgate.admin.v1.Client";
+/// Why grants end with their client.
+const ENDED: &str = "client";
 const CHANGEABLE: [&str; 7] = [
     "display_name",
     "redirect_uris",

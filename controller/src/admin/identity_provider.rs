@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 
 use self::given::{check, endpoint, vet};
 use super::{
-    Actor, Admin, called, check_etag, digest, etag,
+    Actor, Admin,
+    again::again,
+    called, check_etag, digest, etag,
     field::{self, Checks},
     last,
     mask::Mask,
@@ -80,7 +82,8 @@ impl IdentityProviderService for Admin {
         request: Request<v1::DeleteIdentityProviderRequest>,
     ) -> Result<Response<v1::DeleteIdentityProviderResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(delete(self, &actor, request).await?))
+        let done = again(|| delete(self, &actor, request.clone())).await?;
+        Ok(Response::new(done))
     }
 }
 

@@ -12,7 +12,7 @@ use proto::{
 use tonic::{Request, Response, Status};
 
 use self::target::{Change, Target};
-use super::{Actor, Admin, called, field, key, node};
+use super::{Actor, Admin, again::again, called, field, key, node};
 use crate::{
     error::Error,
     store::{OneTenant, Tx, audit::Entry},
@@ -31,7 +31,8 @@ impl RevocationService for Admin {
         request: Request<v1::RevokeRequest>,
     ) -> Result<Response<v1::RevokeResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(revoke(self, &actor, request).await?))
+        let done = again(|| revoke(self, &actor, request.clone())).await?;
+        Ok(Response::new(done))
     }
 }
 

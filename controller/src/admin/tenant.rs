@@ -11,7 +11,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    Admin, called, check_etag, digest, etag,
+    Admin,
+    again::again,
+    called, check_etag, digest, etag,
     field::{self, Checks, DISPLAY_NAME},
     last,
     mask::Mask,
@@ -74,7 +76,8 @@ impl TenantService for Admin {
         request: Request<v1::DeleteTenantRequest>,
     ) -> Result<Response<v1::DeleteTenantResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(delete(self, &actor, request).await?))
+        let done = again(|| delete(self, &actor, request.clone())).await?;
+        Ok(Response::new(done))
     }
 }
 

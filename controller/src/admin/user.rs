@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use self::given::{Password, check};
 use super::{
-    Actor, Admin, called, check_etag, digest, etag,
+    Actor, Admin,
+    again::again,
+    called, check_etag, digest, etag,
     field::{self, Checks},
     last,
     mask::Mask,
@@ -24,6 +26,7 @@ use crate::{
     store::{
         OneTenant, StoreError, Tx,
         audit::Entry,
+        revocation::GrantsOf,
         tenant::Tenant,
         user::{AdminRole, KnownAs, User},
     },
@@ -68,7 +71,8 @@ impl UserService for Admin {
         request: Request<v1::UpdateUserRequest>,
     ) -> Result<Response<v1::UpdateUserResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(update(self, &actor, request).await?))
+        let done = again(|| update(self, &actor, request.clone())).await?;
+        Ok(Response::new(done))
     }
 
     async fn delete_user(
@@ -76,7 +80,8 @@ impl UserService for Admin {
         request: Request<v1::DeleteUserRequest>,
     ) -> Result<Response<v1::DeleteUserResponse>, Status> {
         let (actor, request) = called(request)?;
-        Ok(Response::new(delete(self, &actor, request).await?))
+        let done = again(|| delete(self, &actor, request.clone())).await?;
+        Ok(Response::new(done))
     }
 
     async fn set_password(
@@ -228,6 +233,8 @@ async fn delete(
     let (mut tx, user) = lock(admin, actor, &name).await?;
     check_etag(&request.etag, user.etag)?;
     let shown = shown(&mut tx, &user).await?;
+    // They go along; in their order.
+    tx.end_grants(GrantsOf::User(user.uid), "user").await?;
     tx.delete_user(user.uid).await?;
     rights::end(&mut tx, user.uid);
     let entry = Entry {

@@ -48,6 +48,7 @@ pub(crate) struct Approval<'a> {
     pub(crate) guest: &'a Guest,
     pub(crate) client: &'a Client,
     pub(crate) asked: &'a Asked,
+    /// Who is signed in for good: [`Guest::signed_in_for_good`].
     pub(crate) user: &'a SignedIn,
     /// When the user was last asked and agreed: now, or the consent that is remembered.
     pub(crate) consented_at: OffsetDateTime,

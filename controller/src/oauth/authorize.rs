@@ -99,7 +99,7 @@ async fn authorize(guest: &Guest, params: &Params) -> Result<Response, Setback> 
     };
 
     let mut tx = guest.enter("oauth.authorize").await?;
-    let user = guest.signed_in(&mut tx).await?;
+    let user = guest.signed_in_for_good(&mut tx).await?;
     let user = user.filter(|_| !asked.prompt.login);
     if let Some(user) = &user {
         let remembered =

@@ -78,6 +78,24 @@ pub(crate) async fn signed_in(
     Ok(Some(session.into()))
 }
 
+/// Who is signed in, as the session cookie says, and stays so until the transaction ends: for what
+/// outlives the session. Whoever disables the user or revokes what is theirs ends their sessions, and has
+/// done so already, or waits.
+pub(crate) async fn signed_in_for_good(
+    tx: &mut Tx<OneTenant>,
+    issuer: &Issuer,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, StoreError> {
+    let Some(secret) = Secret::of(issuer, headers, SESSION) else {
+        return Ok(None);
+    };
+    let Some(session) = tx.browser_session(&secret.sha256()).await? else {
+        return Ok(None);
+    };
+    tx.hold_user(session.user).await?;
+    signed_in(tx, issuer, headers).await
+}
+
 /// Whether a form was filled in on a page that we gave this browser, about this. What browsers say of
 /// where a form comes from must not speak against it; `null` says nothing.
 pub(crate) fn csrf_holds(

@@ -90,7 +90,7 @@ async fn disconnect(guest: Guest, request: Request) -> Response {
 async fn disconnected(guest: &Guest, request: Request) -> Result<Response, Setback> {
     let form = guest.form(request).await?;
     let mut tx = guest.enter("grants.revoke").await?;
-    let Some(user) = guest.signed_in(&mut tx).await? else {
+    let Some(user) = guest.signed_in_for_good(&mut tx).await? else {
         return login::begin(guest, tx, &Purpose::Connections, "/login").await;
     };
     guest.check_form(&about(&user), &form)?;

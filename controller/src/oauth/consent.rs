@@ -144,7 +144,7 @@ enum Found {
 
 async fn found(guest: &Guest, tx: &mut Tx<OneTenant>, params: &Params) -> Result<Found, Setback> {
     let transaction = login::of_form(guest, tx, params).await?;
-    match guest.signed_in(tx).await? {
+    match guest.signed_in_for_good(tx).await? {
         Some(user) if !transaction.needs_login(&user) => {
             Ok(Found::Ready(Box::new((transaction, user))))
         }

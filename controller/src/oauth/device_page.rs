@@ -153,9 +153,17 @@ async fn decide(
         return Ok(trouble.response());
     }
     let mut tx = guest.enter("oauth.device").await?;
+    let still = guest.signed_in_for_good(&mut tx).await?;
+    if still.is_none_or(|still| still.user != user.user) {
+        let purpose = Purpose::Device {
+            user_code: Some(code.to_owned()),
+        };
+        return login::begin(guest, tx, &purpose, "/login").await;
+    }
     let (done, title, text) = match decision {
         Decision::Allow => {
             tx.note_granted(pending.client).await?;
+            tx.hold_client(pending.client).await?;
             let agent = browser::user_agent(&guest.headers);
             let done = device::approve(&mut tx, &guest.rules, code, user.user, &agent).await?;
             (

@@ -90,6 +90,14 @@ impl Guest {
         browser::signed_in(tx, &self.issuer, &self.headers).await
     }
 
+    /// Who is signed in, and stays so until the transaction ends.
+    pub(crate) async fn signed_in_for_good(
+        &self,
+        tx: &mut Tx<OneTenant>,
+    ) -> Result<Option<SignedIn>, StoreError> {
+        browser::signed_in_for_good(tx, &self.issuer, &self.headers).await
+    }
+
     /// What it asks for, or the page that says why not.
     pub(crate) fn answer(&self, result: Result<Response, Setback>) -> Response {
         result.unwrap_or_else(|setback| setback.response(Some(self.look.clone())))

@@ -135,15 +135,15 @@ pub(crate) async fn complete(
     user: UserUid,
     headers: &HeaderMap,
 ) -> Result<Response, Setback> {
-    if let Some(before) = Secret::of(issuer, headers, SESSION) {
-        tx.end_browser_session(&before.sha256()).await?;
-    }
     let session = Secret::generate();
     let agent = browser::user_agent(headers);
     let slug = tx
         .begin_browser_session(&session.sha256(), user, &agent)
         .await?
         .ok_or(Setback::User)?;
+    if let Some(before) = Secret::of(issuer, headers, SESSION) {
+        tx.end_browser_session(&before.sha256()).await?;
+    }
     match &transaction.purpose {
         Purpose::Authorize(_) => {}
         Purpose::Connections | Purpose::Device { .. } => tx.end_login(transaction.id).await?,

@@ -69,7 +69,7 @@ impl Tx<OneTenant> {
         }
     }
 
-    /// Ends grants, so that no refresh token of theirs is good any more.
+    /// Ends grants, newest first, so that no refresh token of theirs is good any more.
     pub async fn end_grants(&mut self, of: GrantsOf, reason: &str) -> Result<(), StoreError> {
         let (user, client) = match of {
             GrantsOf::User(user) => (Some(user.uuid()), None),
@@ -77,12 +77,19 @@ impl Tx<OneTenant> {
             GrantsOf::Everybody => (None, None),
         };
         sqlx::query(
-            "UPDATE grants
+            "WITH locked AS MATERIALIZED (
+                 SELECT grant_id FROM grants
+                 WHERE tenant_id = $1
+                   AND ($2::uuid IS NULL OR user_id = $2)
+                   AND ($3::uuid IS NULL OR client_uid = $3)
+                   AND revoked_at IS NULL
+                 ORDER BY grant_id DESC
+                 FOR UPDATE
+             )
+             UPDATE grants
              SET revoked_at = $4, revoke_reason = $5
-             WHERE tenant_id = $1
-               AND ($2::uuid IS NULL OR user_id = $2)
-               AND ($3::uuid IS NULL OR client_uid = $3)
-               AND revoked_at IS NULL",
+             FROM locked
+             WHERE grants.tenant_id = $1 AND grants.grant_id = locked.grant_id",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(user)

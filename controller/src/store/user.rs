@@ -202,6 +202,15 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
+    /// [`Self::lock_users`] for all the tenant's.
+    pub async fn lock_all_users(&mut self) -> Result<(), StoreError> {
+        sqlx::query("SELECT FROM users WHERE tenant_id = $1 ORDER BY user_id FOR UPDATE")
+            .bind(self.scope.tenant.uid.uuid())
+            .execute(&mut *self.sql)
+            .await?;
+        Ok(())
+    }
+
     /// Keeps others from changing or removing a user until this transaction ends. A token made of what
     /// the user may do must not miss a change, nor the cut that comes with one: this comes first, and
     /// what the user may do is read by a statement of its own, or it would be what was so before the

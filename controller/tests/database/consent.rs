@@ -1,6 +1,9 @@
 //! Agreeing, and what is remembered of it.
 
-use crate::people::{App, ORIGIN, STATE, WEB, World, request};
+use crate::{
+    people::{App, ORIGIN, PASSWORD, STATE, WEB, World, request},
+    support::hold::Hold,
+};
 
 /// ISS-1, OA-14, A29: whoever agrees once lets in once.
 #[tokio::test]
@@ -50,6 +53,38 @@ async fn a_consent_gives_one_code() {
     assert_eq!(audited.0, "tenants/acme/users/ada");
     assert_eq!(audited.1, format!("tenants/acme/grants/{grant}"));
     assert!(!world.stack.log().contains(&answer["code"]));
+}
+
+/// REV-3: whoever agrees in a session that an operator ends in this moment lets nobody in.
+#[tokio::test]
+async fn a_consent_of_a_session_that_ends_gives_nothing() {
+    let world = World::start().await;
+    let mut browser = world.browser();
+    let page = world
+        .sign_in(&mut browser, &request("web", &[]), "ada")
+        .await;
+    let allow = [("decision", "allow")];
+    let mut revoking = Hold::take(&world.stack, "SELECT FROM users FOR UPDATE").await;
+    let (done, ()) = tokio::join!(browser.fill(&page, "/consent", &allow), async {
+        Hold::is_awaited(&world.stack, 1).await;
+        revoking.run("DELETE FROM browser_sessions").await;
+        revoking.commit().await;
+    });
+    assert_eq!(done.status, 303);
+    assert!(
+        done.location()
+            .unwrap()
+            .starts_with(&format!("{ORIGIN}/login?"))
+    );
+    assert_eq!(world.count("grants").await, 0);
+
+    // Signed in again, the same page lets in.
+    let login = browser.follow(&done).await;
+    let form = [("login", "ada@acme.test"), ("password", PASSWORD)];
+    let done = browser.fill(&login, "/login", &form).await;
+    let page = browser.follow(&done).await;
+    let done = browser.fill(&page, "/consent", &allow).await;
+    assert!(done.answer().1.contains_key("code"));
 }
 
 /// A29, A32, OA-10, OA-13: nothing but the form on our page lets anybody in.
@@ -279,7 +314,7 @@ async fn an_account_is_switched_on_the_way() {
     assert_eq!(login.status, 200);
     let form = [
         ("login", "bob@acme.test"),
-        ("password", crate::people::PASSWORD),
+        ("password", PASSWORD),
     ];
     let done = browser.fill(&login, "/login", &form).await;
     let consent = browser.follow(&done).await;

@@ -68,6 +68,7 @@ impl Target {
                 Ok(Change::Recorded(name.to_string()))
             }
             Self::Everything => {
+                tx.lock_all_users().await?;
                 tx.end_grants(GrantsOf::Everybody, BY_OPERATOR).await?;
                 tx.end_all_browser_sessions().await?;
                 let tenant = tx.tenant().uid;

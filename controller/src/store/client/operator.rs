@@ -130,18 +130,4 @@ impl Tx<OneTenant> {
                 .await?;
         changed("oauth_clients", 1, done.rows_affected())
     }
-
-    /// Ends all that was granted to a client.
-    pub async fn end_grants_of_client(&mut self, client: ClientUid) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE grants SET revoked_at = $3, revoke_reason = 'client'
-             WHERE tenant_id = $1 AND client_uid = $2 AND revoked_at IS NULL",
-        )
-        .bind(self.scope.tenant.uid.uuid())
-        .bind(client.uuid())
-        .bind(self.time)
-        .execute(&mut *self.sql)
-        .await?;
-        Ok(())
-    }
 }

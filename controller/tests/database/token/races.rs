@@ -2,7 +2,8 @@
 //! other side go as far as it gets, and then lets go: what happens in which order is not left to chance.
 
 use proto::admin::v1::{
-    self, identity_provider_service_client::IdentityProviderServiceClient,
+    self, client_service_client::ClientServiceClient,
+    identity_provider_service_client::IdentityProviderServiceClient,
     revocation_service_client::RevocationServiceClient, revoke_request::Target,
     user_service_client::UserServiceClient,
 };
@@ -211,7 +212,119 @@ async fn a_client_is_revoked_between_two_tokens_of_its_own() {
     assert!(world.is_active(&next.body).await);
 }
 
+/// REV-3: whoever takes a grant's tokens and whoever ends the grant wait for one another in one order; with
+/// opposite ones, here one of the two would be given up.
+#[tokio::test]
+async fn a_refresh_and_what_ends_its_grant_never_wait_for_each_other() {
+    let mut world = World::start().await;
+    for end in [
+        End::Revoke(Target::User(ALICE.to_owned())),
+        End::Revoke(Target::Client(APP.to_owned())),
+        End::Revoke(Target::Everything(true)),
+        End::Block,
+        End::DeleteClient,
+        End::DeleteUser,
+    ] {
+        let client = if matches!(end, End::DeleteUser) {
+            "other"
+        } else {
+            "app"
+        };
+        // More than one, for those who take all.
+        world.tokens(client).await;
+        let (tokens, grant) = world.tokens(client).await;
+        world
+            .sql("UPDATE oauth_clients SET last_used_at = NULL")
+            .await;
+        let refresh = text(&tokens, "refresh_token");
+        let meanwhile = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
+        let (answer, ended) = tokio::join!(world.refresh(client, refresh, &[]), async {
+            Hold::is_awaited(&world.stack, 1).await;
+            let ending = world.end(&end);
+            Hold::is_awaited(&world.stack, 2).await;
+            meanwhile.release().await;
+            ending.await.unwrap()
+        });
+        assert_eq!(answer.status, 200, "{end:?}: {answer:?}");
+        ended.unwrap();
+        let left: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM grants WHERE grant_id = $1 AND revoked_at IS NULL",
+        )
+        .bind(grant)
+        .fetch_one(&mut world.sql)
+        .await
+        .unwrap();
+        assert_eq!(left, 0, "{end:?}");
+        assert!(!world.stack.log().contains(GIVEN_UP), "{end:?}");
+        world.sql("UPDATE oauth_clients SET trust = 'ask'").await;
+    }
+}
+
+/// REV-3: an operator's revocation comes through even where it is the one that the database gives up.
+#[tokio::test]
+async fn a_revocation_that_is_given_up_begins_again() {
+    let mut world = World::start().await;
+    let (_, grant) = world.tokens("app").await;
+    let mut other = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
+    other.run("SET LOCAL deadlock_timeout = '1h'").await;
+    let revoking = world.end(&End::Revoke(Target::User(ALICE.to_owned())));
+    Hold::is_awaited(&world.stack, 1).await;
+    // In the wrong order: it has what the revocation waits for, and wants what that has.
+    other.run("SELECT FROM users FOR SHARE").await;
+    Hold::is_awaited(&world.stack, 1).await;
+    other.release().await;
+    revoking.await.unwrap().unwrap();
+    assert_eq!(world.end_of(grant).await, "operator");
+    assert!(world.stack.log().contains(GIVEN_UP));
+}
+
+/// What an operator does to end a grant.
+#[derive(Debug)]
+enum End {
+    Revoke(Target),
+    Block,
+    DeleteClient,
+    DeleteUser,
+}
+
 impl World {
+    fn end(&self, end: &End) -> JoinHandle<Result<(), Status>> {
+        let mut clients = ClientServiceClient::new(self.admin.channel.clone());
+        let mut users = UserServiceClient::new(self.admin.channel.clone());
+        match end {
+            End::Revoke(target) => {
+                let revoking = self.revoke(target.clone());
+                tokio::spawn(async move { revoking.await.unwrap().map(drop) })
+            }
+            End::Block => {
+                let mut client = v1::Client {
+                    name: APP.to_owned(),
+                    ..v1::Client::default()
+                };
+                client.set_trust(v1::ClientTrust::Blocked);
+                let request = self.admin.call(v1::UpdateClientRequest {
+                    client: Some(client),
+                    update_mask: Some(mask("trust")),
+                });
+                tokio::spawn(async move { clients.update_client(request).await.map(drop) })
+            }
+            End::DeleteClient => {
+                let request = self.admin.call(v1::DeleteClientRequest {
+                    name: APP.to_owned(),
+                    ..v1::DeleteClientRequest::default()
+                });
+                tokio::spawn(async move { clients.delete_client(request).await.map(drop) })
+            }
+            End::DeleteUser => {
+                let request = self.admin.call(v1::DeleteUserRequest {
+                    name: ALICE.to_owned(),
+                    ..v1::DeleteUserRequest::default()
+                });
+                tokio::spawn(async move { users.delete_user(request).await.map(drop) })
+            }
+        }
+    }
+
     /// A token of a client's own.
     async fn own(&self) -> Answer {
         self.post_as_svc("/token", &[("grant_type", CREDENTIALS)])
@@ -274,3 +387,6 @@ fn mask(path: &str) -> prost_types::FieldMask {
 }
 
 const ALICE: &str = "tenants/acme/users/alice";
+const APP: &str = "tenants/acme/clients/app";
+/// What is logged of a change whose transaction was given up for another one.
+const GIVEN_UP: &str = "it begins again";

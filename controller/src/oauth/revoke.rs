@@ -1,5 +1,6 @@
 //! `POST /revoke` (RFC 7009): a client gives back what it has. A refresh token ends its grant with all
-//! access tokens; an access token ends itself. What is not the client's, or nothing, is answered alike.
+//! access tokens; an access token ends itself, and after a few of them the grant, too: every node has to
+//! remember each. What is not the client's, or nothing, is answered alike.
 
 use axum::{
     Extension, Router,
@@ -8,22 +9,19 @@ use axum::{
     routing::post,
 };
 use http::StatusCode;
-use proto::sync::v1::RevocationKind;
+use proto::{id::GrantUid, sync::v1::RevocationKind};
 use token::{RefreshToken, access::AccessToken};
 
 use super::{
     call::{self, Call},
     fault::Fault,
-    grant,
-    rules::REVOCATION_LIFE,
-    standing,
+    grant, rules, standing,
 };
 use crate::{
     auth::{Desk, Visit},
     store::{
         OneTenant, Tx,
         audit::Entry,
-        refresh::Family,
         revocation::{Revoked, Until},
     },
 };
@@ -45,7 +43,7 @@ async fn revoke(
         let family = tx.lock_family(&sha256).await?;
         let own = family.filter(|family| Some(family.grant.client) == call.client.uid);
         if let Some(family) = own {
-            end_grant(tx, &family).await?;
+            end_grant(tx, family.grant.uid).await?;
         }
     } else {
         let token = standing::read(&mut tx, call.issuer.as_str(), text).await?;
@@ -58,8 +56,7 @@ async fn revoke(
 }
 
 /// REV-3.
-async fn end_grant(mut tx: Tx<OneTenant>, family: &Family) -> Result<(), Fault> {
-    let grant = family.grant.uid;
+async fn end_grant(mut tx: Tx<OneTenant>, grant: GrantUid) -> Result<(), Fault> {
     if grant::revoke(&mut tx, grant, "client").await? {
         let entry = entry(format!("{}/grants/{grant}", tx.tenant().name()));
         tx.commit_recorded(&entry).await?;
@@ -71,11 +68,17 @@ async fn end_token(mut tx: Tx<OneTenant>, token: &AccessToken) -> Result<(), Fau
     if standing::holder(&mut tx, token).await?.is_none() {
         return Ok(());
     }
+    let life = rules::revocation_life_of(token.expires, tx.time());
+    if let Some(grant) = token.grant
+        && tx.count_revoked_token(grant, tx.time() + life).await? > MOST_TOKENS
+    {
+        return end_grant(tx, grant).await;
+    }
     tx.revoke(Revoked {
         kind: RevocationKind::Token,
         id: token.id.to_string(),
         until: Until::Ever,
-        life: REVOCATION_LIFE,
+        life,
     });
     let entry = entry(format!("{}/tokens/{}", tx.tenant().name(), token.id));
     tx.commit_recorded(&entry).await?;
@@ -89,3 +92,6 @@ fn entry(resource: String) -> Entry {
         after: None,
     }
 }
+
+/// So many access tokens of a grant are revoked one by one at a time.
+const MOST_TOKENS: i32 = 8;

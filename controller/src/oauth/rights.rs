@@ -1,11 +1,9 @@
 //! What tokens say of a user, and what happens when it is no longer so: the tokens from before do not
 //! count any more, and their holders fetch new ones.
 
-use std::time::Duration;
-
 use proto::{id::UserUid, sync::v1::RevocationKind};
 
-use super::rules::LONGEST_ACCESS_LIFE;
+use super::rules::REVOCATION_LIFE;
 use crate::store::{
     OneTenant, Tx,
     revocation::{Revoked, Until},
@@ -18,7 +16,7 @@ pub(crate) fn cut(tx: &mut Tx<OneTenant>, user: UserUid) {
         kind: RevocationKind::User,
         id: user.to_string(),
         until: Until::Now,
-        life: LIFE,
+        life: REVOCATION_LIFE,
     });
 }
 
@@ -28,7 +26,7 @@ pub(crate) fn end(tx: &mut Tx<OneTenant>, user: UserUid) {
         kind: RevocationKind::User,
         id: user.to_string(),
         until: Until::Ever,
-        life: LIFE,
+        life: REVOCATION_LIFE,
     });
 }
 
@@ -45,8 +43,6 @@ pub(crate) fn unfit_login(login: &str) -> Option<&'static str> {
 }
 
 const LOGIN: usize = 200;
-/// As long as any token from before, and a little for clocks that differ.
-const LIFE: Duration = LONGEST_ACCESS_LIFE.saturating_add(Duration::from_mins(5));
 
 #[cfg(test)]
 mod tests {

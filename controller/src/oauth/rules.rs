@@ -1,8 +1,9 @@
 //! How the tenant wants its authorization server: the stored settings with every default filled in.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use proto::access::v1::{Branding, DocumentPolicy, OauthSettings};
+use time::OffsetDateTime;
 
 /// The settings, complete.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,12 +100,33 @@ const GRANT_LIFE: Duration = Duration::from_hours(24 * 365);
 /// No access token lives longer, whatever a tenant chooses.
 pub(crate) const LONGEST_ACCESS_LIFE: Duration = Duration::from_hours(24);
 /// How long it is remembered that tokens are revoked: until they have all expired, by any clock.
-pub(crate) const REVOCATION_LIFE: Duration =
-    LONGEST_ACCESS_LIFE.saturating_add(Duration::from_mins(5));
+pub(crate) const REVOCATION_LIFE: Duration = LONGEST_ACCESS_LIFE.saturating_add(CLOCKS);
+/// How far clocks may differ, and more than the leeway that verifiers give.
+const CLOCKS: Duration = Duration::from_mins(5);
+
+/// How long it is remembered that one token is revoked which expires then: until it has, by any clock.
+pub(crate) fn revocation_life_of(expires: SystemTime, now: OffsetDateTime) -> Duration {
+    let left = expires.duration_since(now.into()).unwrap_or_default();
+    left.saturating_add(CLOCKS)
+}
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
+
+    #[test]
+    fn a_revoked_token_is_remembered_until_it_has_expired_by_any_clock() {
+        let now = datetime!(2026-11-21 10:00 UTC);
+        let of = |seconds: i64| {
+            let expires = now + time::Duration::seconds(seconds);
+            revocation_life_of(expires.into(), now).as_secs()
+        };
+        assert_eq!(of(600), 900);
+        // Verifiers give a little leeway.
+        assert_eq!(of(-30), 300);
+    }
 
     #[test]
     fn a_role_that_a_scope_gives_needs_the_scope() {

@@ -8,19 +8,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::store::Store;
 
-/// Prunes now and then until `soft` is cancelled.
+/// Prunes now and then, each time until nothing is left to be, until `soft` is cancelled.
 pub async fn prune(store: Store, soft: CancellationToken) {
     let mut broken = false;
     loop {
-        match timeout(DEADLINE, store.prune_revocations()).await {
-            Ok(Ok(())) => broken = false,
-            Ok(Err(error)) => {
+        let pruned = soft.run_until_cancelled(timeout(DEADLINE, store.prune_revocations()));
+        match pruned.await {
+            None => return,
+            Some(Ok(Ok(more))) => {
+                broken = false;
+                if more {
+                    continue;
+                }
+            }
+            Some(Ok(Err(error))) => {
                 if !std::mem::replace(&mut broken, true) {
                     let error = &error as &dyn Error;
                     tracing::warn!(error, "expired revocations cannot be removed");
                 }
             }
-            Err(_) => tracing::warn!("removing expired revocations takes too long"),
+            Some(Err(_)) => tracing::warn!("removing expired revocations takes too long"),
         }
         if soft.run_until_cancelled(sleep(EVERY)).await.is_none() {
             return;

@@ -256,6 +256,29 @@ impl Tx<OneTenant> {
         changed("grants", 1, done.rows_affected())
     }
 
+    /// Counts one more access token of a grant that is revoked by itself and remembered until then; how many
+    /// there are now. Whoever counts at the same time waits.
+    pub async fn count_revoked_token(
+        &mut self,
+        grant: GrantUid,
+        until: OffsetDateTime,
+    ) -> Result<i32, StoreError> {
+        let count: Option<i32> = sqlx::query_scalar(
+            "UPDATE grants
+             SET revoked_tokens =
+                 ARRAY(SELECT live FROM unnest(revoked_tokens) AS live WHERE live > $3) || $4
+             WHERE tenant_id = $1 AND grant_id = $2
+             RETURNING cardinality(revoked_tokens)",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(grant.uuid())
+        .bind(self.time)
+        .bind(until)
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        Ok(count.unwrap_or_default())
+    }
+
     /// Ends a grant; whether it was still good.
     pub async fn end_grant(&mut self, grant: GrantUid, reason: &str) -> Result<bool, StoreError> {
         let done = sqlx::query(

@@ -112,17 +112,18 @@ impl Tx<OneTenant> {
 }
 
 impl super::Store {
-    /// Removes what has expired, unless another controller does so now, and raises the base.
-    pub async fn prune_revocations(&self) -> Result<(), StoreError> {
+    /// Removes some of what has expired, unless another controller does so now, and raises the base; whether
+    /// more may be left.
+    pub async fn prune_revocations(&self) -> Result<bool, StoreError> {
         let mut tx = self.platform(Author::boot("revocations.prune")).await?;
         let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1, 0)")
             .bind(PRUNING)
             .fetch_one(&mut *tx.sql)
             .await?;
         if !alone {
-            return Ok(());
+            return Ok(false);
         }
-        sqlx::query(
+        let done = sqlx::query(
             "DELETE FROM revocations
              WHERE sequence IN (
                  SELECT sequence FROM revocations WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
@@ -133,6 +134,7 @@ impl super::Store {
         .execute(&mut *tx.sql)
         .await?;
         tx.sql.commit().await?;
+        let more = done.rows_affected() == PRUNED_AT_ONCE.unsigned_abs();
 
         let mut tx = self.platform(Author::boot("revocations.prune")).await?;
         // Who holds this row is alone: every revocation up to its number is there to be seen.
@@ -152,7 +154,7 @@ impl super::Store {
             changed("revocation_head", 1, done.rows_affected())?;
         }
         tx.sql.commit().await?;
-        Ok(())
+        Ok(more)
     }
 }
 

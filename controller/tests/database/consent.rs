@@ -312,10 +312,7 @@ async fn an_account_is_switched_on_the_way() {
     let login = browser.fill(&page, "/logout", &[]).await;
     let login = browser.follow(&login).await;
     assert_eq!(login.status, 200);
-    let form = [
-        ("login", "bob@acme.test"),
-        ("password", PASSWORD),
-    ];
+    let form = [("login", "bob@acme.test"), ("password", PASSWORD)];
     let done = browser.fill(&login, "/login", &form).await;
     let consent = browser.follow(&done).await;
     assert!(consent.html.contains("bob@acme.test"));

@@ -1,19 +1,25 @@
 //! Tokens as they were issued: which kind one is shows in its text. One that is nobody's, or that has
 //! expired, needs no revoking (RFC 7009 §2.2).
 
+use std::time::SystemTime;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use proto::sync::v1::RevocationKind;
 use serde_json::Value;
 use time::OffsetDateTime;
 use token::{RefreshToken, access, session};
+use uuid::Uuid;
 
-use super::target::{BY_OPERATOR, Change, revoked};
+use super::target::{BY_OPERATOR, Change};
 use crate::{
     admin::Parts,
     error::Error,
     lease,
-    oauth::{grant, standing},
-    store::{OneTenant, Tx, revocation::Until},
+    oauth::{grant, rules::revocation_life_of, standing},
+    store::{
+        OneTenant, Tx,
+        revocation::{Revoked, Until},
+    },
 };
 
 /// Revokes what the token stands for: a refresh token stands for its grant.
@@ -54,7 +60,7 @@ async fn sealed(tx: &mut Tx<OneTenant>, parts: &Parts, text: &str) -> Result<Cha
     let Some(token) = live else {
         return Ok(Change::Nothing);
     };
-    tx.revoke(revoked(RevocationKind::Token, &token.id, Until::Ever));
+    end(tx, token.id, token.expires);
     let name = tx.tenant().name();
     Ok(Change::Recorded(format!("{name}/sessions/{}", token.id)))
 }
@@ -67,9 +73,19 @@ async fn signed(tx: &mut Tx<OneTenant>, text: &str) -> Result<Change, Error> {
     let Some(token) = standing::read(tx, &issuer, text).await? else {
         return Ok(Change::Nothing);
     };
-    tx.revoke(revoked(RevocationKind::Token, &token.id, Until::Ever));
+    end(tx, token.id, token.expires);
     let name = tx.tenant().name();
     Ok(Change::Recorded(format!("{name}/tokens/{}", token.id)))
+}
+
+/// It does not count any more, and is forgotten when it would not anyway.
+fn end(tx: &mut Tx<OneTenant>, id: Uuid, expires: SystemTime) {
+    tx.revoke(Revoked {
+        kind: RevocationKind::Token,
+        id: id.to_string(),
+        until: Until::Ever,
+        life: revocation_life_of(expires, tx.time()),
+    });
 }
 
 /// What a token says of itself, unverified.

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     store::{
         OneTenant, Tx,
-        revocation::{Revoked, Until},
+        revocation::{CONFIG_LIFE, Revoked, Until},
         signing_key::{self as stored, State},
     },
     vault::{Place, Unreadable, Vault, WrappedTenantKey},
@@ -122,7 +122,9 @@ pub(crate) async fn revoke(
         kind: RevocationKind::SigningKey,
         id: kid.to_owned(),
         until: Until::Ever,
-        life: REVOCATION_LIFE,
+        // Whoever stole it dates what they sign as they like: only config, which says that it is gone, lets it
+        // be forgotten.
+        life: CONFIG_LIFE,
     });
     if tx.active_signing_key().await?.is_none() {
         rotate(tx, vault, true).await?;

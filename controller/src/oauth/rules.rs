@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use proto::access::v1::{Branding, DocumentPolicy, OauthSettings};
 use time::OffsetDateTime;
+use token::access::LONGEST_LIFE;
 
 /// The settings, complete.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,10 +98,8 @@ impl Default for Rules {
 const ACCESS_LIFE: Duration = Duration::from_hours(1);
 const IDLE_LIFE: Duration = Duration::from_hours(24 * 90);
 const GRANT_LIFE: Duration = Duration::from_hours(24 * 365);
-/// No access token lives longer, whatever a tenant chooses.
-pub(crate) const LONGEST_ACCESS_LIFE: Duration = Duration::from_hours(24);
 /// How long it is remembered that tokens are revoked: until they have all expired, by any clock.
-pub(crate) const REVOCATION_LIFE: Duration = LONGEST_ACCESS_LIFE.saturating_add(CLOCKS);
+pub(crate) const REVOCATION_LIFE: Duration = LONGEST_LIFE.saturating_add(CLOCKS);
 /// How far clocks may differ, and more than the leeway that verifiers give.
 const CLOCKS: Duration = Duration::from_mins(5);
 

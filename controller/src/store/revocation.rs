@@ -13,7 +13,8 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{Author, OneTenant, StoreError, Tx, changed, head::from_column};
 
-/// How long nodes remember that a key or a tenant is gone: by then they have the config that says so.
+/// How long nodes remember that a key, a signing key or a tenant is gone: by then they have the config that
+/// says so.
 pub const CONFIG_LIFE: Duration = Duration::from_hours(24 * 30);
 
 /// Something that must not count any more.

@@ -46,6 +46,10 @@ pub struct AccessToken {
     pub expires: SystemTime,
 }
 
+/// No token lives longer, whatever a tenant chooses. Whoever stole a signing key writes what they like into
+/// a token; with this, none that they make is good for longer than it takes to make another one.
+pub const LONGEST_LIFE: Duration = Duration::from_hours(24);
+
 /// The longest text that is looked at, in bytes.
 pub const MAX: usize = 8 * 1024;
 
@@ -88,7 +92,8 @@ pub fn verify(
     let payload = payload.and_then(|json| serde_json::from_slice::<Payload>(&json).ok());
     let token = payload.and_then(Payload::read).ok_or(Refusal::Invalid)?;
     let early = token.issued > now + LEEWAY;
-    if *token.issuer != *issuer || token.tenant != tenant || early {
+    let long = token.expires > token.issued + LONGEST_LIFE;
+    if *token.issuer != *issuer || token.tenant != tenant || early || long {
         return Err(Refusal::Invalid);
     }
     if token.ends() <= now {
@@ -221,8 +226,10 @@ fn seconds(time: SystemTime) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
+/// None that the sums of [`verify`] do not reach.
 fn moment(seconds: u64) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    let moment = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    moment.checked_add(LONGEST_LIFE).and(Some(moment))
 }
 
 #[expect(clippy::borrowed_box, reason = "what serde calls it with")]

@@ -1,5 +1,9 @@
 //! What tokens are signed with.
 
+use proto::admin::v1::{
+    self, revocation_service_client::RevocationServiceClient, revoke_request::Target,
+};
+
 use super::world::{World, text};
 
 /// A43: a tenant has a key from its first revision on.
@@ -24,6 +28,30 @@ async fn a_tenant_is_made_with_a_key() {
     .await
     .unwrap();
     assert_eq!(at_once, 2);
+}
+
+/// A43: whoever stole a key dates what they sign as they like, so that it is revoked is remembered for longer
+/// than any token of it could say that it lives.
+#[tokio::test]
+async fn a_revoked_signing_key_is_remembered_until_config_says_that_it_is_gone() {
+    let mut world = World::start().await;
+    let key = world.jwks().await[0].kid().to_owned();
+    let mut revocations = RevocationServiceClient::new(world.admin.channel.clone());
+    let request = v1::RevokeRequest {
+        parent: "tenants/acme".to_owned(),
+        target: Some(Target::SigningKey(format!(
+            "tenants/acme/signingKeys/{key}"
+        ))),
+        wait: None,
+    };
+    revocations.revoke(world.admin.call(request)).await.unwrap();
+    let long: bool = sqlx::query_scalar(
+        "SELECT expires_at > now() + interval '29 days' FROM revocations WHERE kind = 'signing_key'",
+    )
+    .fetch_one(&mut world.sql)
+    .await
+    .unwrap();
+    assert!(long);
 }
 
 /// A43: a key that comes is published before it signs, one that goes as long as what it signed is good.

@@ -29,6 +29,8 @@ fn a_stored_key_is_the_same_key() {
 fn nothing_but_our_own_token_for_this_issuer_and_tenant_is_read() {
     let (key, other) = (SigningKey::generate().0, SigningKey::generate().0);
     assert!(read(&mint(&token(), &key), &key).is_ok());
+    let longest = with(|token| token.expires = token.issued + LONGEST_LIFE);
+    assert!(read(&mint(&longest, &key), &key).is_ok());
     for (wrong, refusal) in [
         (mint(&token(), &other), Refusal::UnknownKey),
         (
@@ -41,6 +43,15 @@ fn nothing_but_our_own_token_for_this_issuer_and_tenant_is_read() {
         ),
         (
             mint(&with(|token| token.issued += Duration::from_secs(90)), &key),
+            Refusal::Invalid,
+        ),
+        (
+            mint(
+                &with(|token| {
+                    token.expires = token.issued + LONGEST_LIFE + Duration::from_secs(1);
+                }),
+                &key,
+            ),
             Refusal::Invalid,
         ),
         (

@@ -187,6 +187,27 @@ async fn a_request_that_is_none_is_refused() {
     assert_eq!(world.exchange("app", &code, &[]).await.status, 200);
 }
 
+/// A gateway refuses a header line of more than 8 KiB: nobody is given a token that it would not take.
+#[tokio::test]
+async fn a_token_that_fits_no_header_is_not_given() {
+    let mut world = World::start().await;
+    for (groups, status) in [
+        ("UPDATE users SET groups = ARRAY[repeat('a', 4800)]", 200),
+        ("UPDATE users SET groups = ARRAY[repeat('a', 4900)]", 400),
+    ] {
+        world.sql(groups).await;
+        let (code, _) = world.code("app").await;
+        let answer = world.exchange("app", &code, &[]).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 200 {
+            let size = text(&answer.body, "access_token").len();
+            assert!((7000..=7168).contains(&size), "{size}");
+        } else {
+            assert_eq!(error(&answer), (400, "server_error"));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_code_ends_and_so_does_what_its_user_may() {
     let mut world = World::start().await;

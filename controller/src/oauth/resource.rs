@@ -18,9 +18,13 @@ pub(crate) fn all(issuer: &Issuer) -> String {
 /// What the command line's tokens for the admin API are for.
 pub(crate) const ADMIN: &str = "urn:aldgate:admin";
 
-/// The canonical forms of the resources asked for, each once; none for none. Whether a server of that
+/// The canonical forms of the resources asked for, each once; none for none. More than [`MOST`] are
+/// refused: each is in every token. Whether a server of that
 /// name exists makes no difference: nobody learns it here.
 pub(crate) fn canonical(issuer: &Issuer, asked: &[&str]) -> Result<Vec<String>, Unknown> {
+    if asked.len() > MOST {
+        return Err(Unknown);
+    }
     let mut found = Vec::new();
     for asked in asked {
         let one = canonical_one(issuer, asked)?;
@@ -84,6 +88,9 @@ pub(crate) fn covers(granted: &str, wanted: &str) -> bool {
                 .is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// How many resources one request names.
+const MOST: usize = 32;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +138,17 @@ mod tests {
         ] {
             assert_eq!(canonical(&issuer, &[asked]), Err(Unknown), "{asked}");
         }
+    }
+
+    #[test]
+    fn nobody_asks_for_very_many() {
+        let issuer = at("https://acme.test");
+        let all: Vec<_> = (0..=MOST)
+            .map(|at| format!("https://acme.test/mcp/s{at}"))
+            .collect();
+        let all: Vec<_> = all.iter().map(String::as_str).collect();
+        assert_eq!(canonical(&issuer, &all[..MOST]).unwrap().len(), MOST);
+        assert_eq!(canonical(&issuer, &all), Err(Unknown));
     }
 
     #[test]

@@ -42,18 +42,21 @@ pub(crate) fn choose(asked: Option<&str>, rules: &Rules) -> Result<Vec<String>, 
     Ok(granted)
 }
 
-/// What refreshing may ask for: some of what was granted, and nothing else (RFC 6749 §6).
+/// What refreshing may ask for: some of what was granted, each once, and nothing else (RFC 6749 §6).
 pub(crate) fn narrow(asked: Option<&str>, granted: &[String]) -> Result<Vec<String>, Unknown> {
     let asked = asked.unwrap_or_default().split_ascii_whitespace();
-    let wanted: Vec<_> = asked.filter(|scope| !DROPPED.contains(scope)).collect();
-    if wanted.is_empty() {
+    let mut narrowed: Vec<String> = Vec::new();
+    for wanted in asked.filter(|scope| !DROPPED.contains(scope)) {
+        let found = granted.iter().find(|scope| *scope == wanted);
+        let found = found.ok_or(Unknown)?;
+        if !narrowed.contains(found) {
+            narrowed.push(found.clone());
+        }
+    }
+    if narrowed.is_empty() {
         return Ok(granted.to_vec());
     }
-    let narrowed = wanted.iter().map(|wanted| {
-        let found = granted.iter().find(|scope| scope == wanted);
-        found.cloned().ok_or(Unknown)
-    });
-    narrowed.collect()
+    Ok(narrowed)
 }
 
 /// What is published as known (RFC 8414 §2).
@@ -103,6 +106,7 @@ mod tests {
         let of = |asked| narrow(asked, &granted).map(|scopes| scopes.join(" "));
         assert_eq!(of(None).unwrap(), "mcp x");
         assert_eq!(of(Some("x offline_access")).unwrap(), "x");
+        assert_eq!(of(Some("x mcp x x")).unwrap(), "x mcp");
         assert_eq!(of(Some("x y")), Err(Unknown));
     }
 }

@@ -409,18 +409,22 @@ impl Tx<OneTenant> {
         Ok(done.rows_affected())
     }
 
-    /// Uses up an assertion; `false` if it was used before. Those that have expired are forgotten.
+    /// Uses up an assertion; `false` if it was used before. Those that expired a minute ago are forgotten: by
+    /// the clock of another controller, they may be good yet.
     pub async fn spend_assertion(
         &mut self,
         sha256: &[u8; 32],
         expires_at: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         let tenant = self.scope.tenant.uid.uuid();
-        sqlx::query("DELETE FROM client_assertions WHERE tenant_id = $1 AND expires_at < $2")
-            .bind(tenant)
-            .bind(self.time)
-            .execute(&mut *self.sql)
-            .await?;
+        sqlx::query(
+            "DELETE FROM client_assertions
+             WHERE tenant_id = $1 AND expires_at < $2 - interval '1 minute'",
+        )
+        .bind(tenant)
+        .bind(self.time)
+        .execute(&mut *self.sql)
+        .await?;
         let done = sqlx::query(
             "INSERT INTO client_assertions (tenant_id, sha256, expires_at) VALUES ($1, $2, $3)
              ON CONFLICT DO NOTHING",

@@ -13,7 +13,7 @@ pub enum Dust {
     Sessions,
     /// Device codes: kept for an hour, so that a client is told.
     Devices,
-    /// Client assertions.
+    /// Client assertions: kept for a minute, for clocks that differ.
     Assertions,
     /// Attempts at guessing.
     Attempts,
@@ -61,7 +61,7 @@ impl Dust {
             }
             Self::Assertions => {
                 "DELETE FROM client_assertions WHERE ctid IN (
-                     SELECT ctid FROM client_assertions WHERE expires_at < $1
+                     SELECT ctid FROM client_assertions WHERE expires_at < $1 - interval '1 minute'
                      LIMIT $2 FOR UPDATE SKIP LOCKED)"
             }
             Self::Attempts => {

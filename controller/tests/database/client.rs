@@ -254,6 +254,11 @@ async fn an_assertion_proves_who_a_client_is_once() {
     let good = key.sign(&json!({}), &claims("1"));
     assert_eq!(send(&good).await, 200);
     assert_eq!(send(&good).await, 401, "a second time");
+    // By the clock of a controller that is ahead it has expired; here it has not.
+    world.spent("30 s").await;
+    assert_eq!(send(&good).await, 401, "a second time, by two clocks");
+    world.spent("61 s").await;
+    assert_eq!(send(&good).await, 200, "nobody remembers it");
     for (at, aud) in [
         json!(format!("{ISSUER}/token")),
         json!(format!("{ISSUER}/")),

@@ -205,7 +205,7 @@ const DUST: [&str; 8] = [
          AS row (label, seen, until) WHERE slug = 'ada'",
     "INSERT INTO client_assertions (tenant_id, sha256, expires_at)
      SELECT tenant_id, label::bytea, now() + until::interval
-     FROM tenants, (VALUES ('old assertion', '-1 s'), ('assertion', '5 min')) AS row (label, until)
+     FROM tenants, (VALUES ('old assertion', '-61 s'), ('assertion', '5 min')) AS row (label, until)
      WHERE slug = 'acme'",
 ];
 

@@ -185,6 +185,16 @@ impl World {
         ClientServiceClient::new(self.admin.channel.clone())
     }
 
+    /// Assertions that were presented expired so long ago.
+    pub(crate) async fn spent(&self, ago: &'static str) {
+        let mut sql = self.stack.postgres.connect("root", "aldgate").await;
+        sqlx::query("UPDATE client_assertions SET expires_at = now() - $1::text::interval")
+            .bind(ago)
+            .execute(&mut sql)
+            .await
+            .unwrap();
+    }
+
     pub(crate) fn oauth(&self) -> OauthServiceClient<Channel> {
         OauthServiceClient::new(self.admin.channel.clone())
     }

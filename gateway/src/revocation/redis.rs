@@ -145,19 +145,21 @@ impl Reader<'_> {
         for entry in entries {
             cursor = cursor.max(entry.sequence);
         }
-        let all: Option<Vec<Revocation>> = entries
-            .iter()
-            .filter(|entry| !entry.revocation.is_empty())
-            .map(|entry| Revocation::decode(&*entry.revocation).ok())
-            .collect();
         self.cursor = cursor;
-        let added = all.is_some_and(|all| match self.revocations.add(&all) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(%error, "a revocation in redis is ignored");
+        // One line for a batch, however many of it are at fault: the other feed brings what is left out.
+        let added = match decoded(entries) {
+            Ok(all) => match self.revocations.add(&all) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::error!(%error, "a revocation in redis is ignored");
+                    false
+                }
+            },
+            Err(sequence) => {
+                tracing::error!(sequence, "a revocation in redis cannot be decoded");
                 false
             }
-        });
+        };
         for entry in entries.iter().filter(|_| added) {
             let Entry {
                 epoch,
@@ -198,6 +200,14 @@ impl Reader<'_> {
     }
 }
 
+/// The revocations in these entries, or the number of the first that is none.
+fn decoded(entries: &[Entry]) -> Result<Vec<Revocation>, u64> {
+    let present = entries.iter().filter(|entry| !entry.revocation.is_empty());
+    let decoded =
+        present.map(|entry| Revocation::decode(&*entry.revocation).map_err(|_| entry.sequence));
+    decoded.collect()
+}
+
 async fn connect(url: &SecretString) -> Result<MultiplexedConnection, FeedError> {
     let client = client(url).map_err(FeedError::Url)?;
     // Commands that wait have their deadline here, not in the connection.
@@ -218,3 +228,26 @@ const BLOCK_MS: u64 = 1000;
 const MANY: u32 = 1000;
 /// Between a failure and the next attempt.
 const PAUSE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_decoded_is_named() {
+        let entry = |sequence, revocation: Vec<u8>| Entry {
+            sequence,
+            epoch: 1,
+            after: sequence - 1,
+            revocation,
+        };
+        let whole = Revocation {
+            sequence: 1,
+            ..Revocation::default()
+        };
+        let (whole, expired) = (entry(1, whole.encode_to_vec()), entry(2, Vec::new()));
+        assert_eq!(decoded(&[whole, expired]).unwrap().len(), 1);
+        let broken = [entry(1, Vec::new()), entry(2, vec![0xff])];
+        assert_eq!(decoded(&broken), Err(2));
+    }
+}

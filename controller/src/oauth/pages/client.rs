@@ -19,8 +19,9 @@ pub(crate) struct ClientShown {
 pub(crate) enum Standing {
     /// Its document is that of a well-known client.
     Verified,
-    /// It has a document on this host, which is all that is known.
-    Document(String),
+    /// It has a document at this place, which is all that is known: whoever has a host can say any
+    /// name in one.
+    Document(RedirectShown),
     /// An operator of the tenant registered it.
     Operator,
     /// It registered itself: anybody can under any name.
@@ -43,7 +44,7 @@ impl ClientShown {
 
     /// Whether its name is but a claim.
     pub(super) fn is_unverified(&self) -> bool {
-        self.standing == Standing::Unverified
+        matches!(self.standing, Standing::Unverified | Standing::Document(_))
     }
 }
 
@@ -53,11 +54,17 @@ impl Standing {
         match (registration, verified, host) {
             (Registration::Manual | Registration::Document, true, _) => Self::Verified,
             (Registration::Manual, false, _) => Self::Operator,
-            (Registration::Document, false, Some(host)) => Self::Document(host),
+            (Registration::Document, false, Some(host)) => Self::at(&host),
             (Registration::Document, false, None) | (Registration::Dynamic, _, _) => {
                 Self::Unverified
             }
         }
+    }
+
+    /// With a document on this host.
+    pub(super) fn at(host: &str) -> Self {
+        let place = RedirectShown::of_origin(&format!("https://{host}"));
+        place.map_or(Self::Unverified, Self::Document)
     }
 }
 
@@ -141,12 +148,7 @@ mod tests {
         for (registration, verified, host, standing) in [
             (Dynamic, true, host(), Standing::Unverified),
             (Dynamic, false, None, Standing::Unverified),
-            (
-                Document,
-                false,
-                host(),
-                Standing::Document("claude.ai".into()),
-            ),
+            (Document, false, host(), Standing::at("claude.ai")),
             (Document, false, None, Standing::Unverified),
             (Manual, false, None, Standing::Operator),
         ] {

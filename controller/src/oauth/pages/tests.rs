@@ -110,9 +110,11 @@ async fn a_client_that_registered_itself_gets_no_badge_whatever_it_is_called() {
         page.contains("An app calling itself “<bdi class=\"name\">Claude ✓ Verified app</bdi>”")
     );
     assert!(!page.contains("class=\"badge good\""));
-    let known = Standing::Document("apps.example".into());
+    let known = Standing::at("claude.ai.evil.example");
     let page = html(consent(ClientShown::new("Claude", known)).response()).await;
-    assert!(page.contains("Identified by <strong>apps.example</strong>"));
+    assert!(page.contains("a document of claude.ai.<strong>evil.example</strong>"));
+    assert!(page.contains("An app calling itself “<bdi class=\"name\">Claude</bdi>”"));
+    assert!(page.contains("any app can take this name"));
     assert!(!page.contains("Verified app"));
 }
 
@@ -142,12 +144,16 @@ async fn where_people_are_sent_is_said_with_its_registered_domain() {
 #[tokio::test]
 async fn what_others_say_is_text_and_stays_in_its_place() {
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&\u{202e}x\u{0}";
+    let place = RedirectShown::Https {
+        host: evil.to_owned(),
+        site: evil.to_owned(),
+    };
     let mut pages = vec![
         consent(unverified(evil)).response(),
         Consent {
             user: evil.to_owned(),
             reach: Reach::Servers(vec![evil.to_owned()]),
-            ..consent(ClientShown::new("x", Standing::Document(evil.to_owned())))
+            ..consent(ClientShown::new("x", Standing::Document(place)))
         }
         .response(),
         Login {

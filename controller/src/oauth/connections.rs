@@ -106,10 +106,11 @@ async fn disconnected(guest: &Guest, request: Request) -> Result<Response, Setba
         before: None,
         after: None,
     };
-    if ended > 0 {
-        tx.commit_recorded(&entry).await?;
-        tracing::info!(tenant.id = %tenant.uid, user = user.slug, ended, "a user disconnected");
+    if ended == 0 {
+        return Ok(see_other(&guest.issuer.url(PATH)));
     }
+    tx.commit_recorded(&entry).await?;
+    tracing::info!(tenant.id = %tenant.uid, user = user.slug, ended, "a user disconnected");
     let page = guest.issuer.url("/connections?disconnected=1");
     Ok(see_other(&page))
 }

@@ -39,6 +39,7 @@ async fn a_user_sees_and_ends_what_is_connected() {
         .fill(&his, "/connections/disconnect", &[("grant", &grant)])
         .await;
     assert_eq!(done.status, 303);
+    assert!(!bob.follow(&done).await.html.contains("Disconnected"));
     let post = browser
         .post("/connections/disconnect", &[("grant", &grant)])
         .await;

@@ -13,8 +13,12 @@ use crate::{
 /// sweeps too. Every controller does it; two never wait for each other.
 pub(crate) async fn keep(store: Store, soft: CancellationToken) {
     loop {
-        if let Err(error) = once(&store).await {
-            tracing::warn!(error = chain(&error), "what has expired cannot be removed");
+        for dust in Dust::ALL {
+            // One that fails must not keep the others.
+            if let Err(error) = sweep(&store, dust).await {
+                let error = chain(&error);
+                tracing::warn!(error, ?dust, "what has expired cannot be removed");
+            }
         }
         let pause = soft.run_until_cancelled(tokio::time::sleep(EVERY));
         if pause.await.is_none() {
@@ -23,15 +27,13 @@ pub(crate) async fn keep(store: Store, soft: CancellationToken) {
     }
 }
 
-async fn once(store: &Store) -> Result<(), StoreError> {
-    for dust in Dust::ALL {
-        for _ in 0..ROUNDS {
-            let mut tx = store.platform(Author::task("oauth.sweep")).await?;
-            let removed = tx.sweep(dust, BATCH).await?;
-            tx.commit_unrecorded().await?;
-            if removed < BATCH.unsigned_abs() {
-                break;
-            }
+async fn sweep(store: &Store, dust: Dust) -> Result<(), StoreError> {
+    for _ in 0..ROUNDS {
+        let mut tx = store.platform(Author::task("oauth.sweep")).await?;
+        let removed = tx.sweep(dust, BATCH).await?;
+        tx.commit_unrecorded().await?;
+        if removed < BATCH.unsigned_abs() {
+            break;
         }
     }
     Ok(())

@@ -74,7 +74,8 @@ impl Dust {
             Self::Grants => {
                 "DELETE FROM grants WHERE ctid IN (
                      SELECT ctid FROM grants
-                     WHERE least(revoked_at, idle_expires_at, expires_at)
+                     WHERE least(revoked_at, idle_expires_at, expires_at) < $1 - interval '1 day'
+                       AND least(revoked_at, idle_expires_at, expires_at)
                            < $1 - CASE WHEN last_used_at IS NULL THEN interval '1 day'
                                        ELSE interval '30 days' END
                      LIMIT $2 FOR UPDATE SKIP LOCKED)"

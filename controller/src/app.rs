@@ -6,6 +6,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use egress::{Dialer, Policy, Resolver, Trust, TrustError};
+use ipnet::IpNet;
 use runtime::{
     clock::Clock,
     ops::{self, Gate, Ops},
@@ -198,10 +199,13 @@ async fn assemble(
     let tls = &settings.tls;
     let identity =
         Identity::read(&tls.cert_file, &tls.key_file, &tls.ca_file).map_err(StartError::Tls)?;
-    let egress = &settings.egress;
-    let policy = Policy::allowing(egress.allowed.clone(), egress.denied.clone());
     let trust = Trust::platform().map_err(StartError::Trust)?;
-    let dialer = Dialer::new(policy, Resolver::System, trust);
+    let egress = &settings.egress;
+    let reach = |allowed: &[IpNet]| {
+        let policy = Policy::allowing(allowed.to_vec(), egress.denied.clone());
+        Dialer::new(policy, Resolver::System, trust.clone())
+    };
+    let (dialer, documents) = (reach(&egress.allowed), reach(&egress.documents));
     let vault = Arc::new(booted.vault);
     let store = booted.store;
     let revocations = Revocations::new(booted.feed.clone(), settings.redis.as_ref())?;
@@ -245,6 +249,7 @@ async fn assemble(
         vault: Arc::clone(&vault),
         signers: key::Signers::default(),
         dialer,
+        documents,
         clients: Arc::default(),
         passwords,
         providers: Directory::default(),

@@ -49,8 +49,10 @@ pub struct Desk {
     pub vault: Arc<Vault>,
     /// Keys that sign tokens.
     pub(crate) signers: oauth::key::Signers,
-    /// The way to what clients and identity providers publish.
+    /// The way to identity providers, which admins configure.
     pub dialer: Dialer,
+    /// The way to what clients publish. Anybody can name an address there.
+    pub documents: Dialer,
     /// What is remembered about OAuth clients.
     pub(crate) clients: Arc<Clients>,
     /// Where passwords are hashed.

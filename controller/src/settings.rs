@@ -30,7 +30,7 @@ pub struct Settings {
     pub bootstrap_token_file: Option<PathBuf>,
     /// `ALDGATE_PUBLIC_SCHEME`: the scheme of tenant origins given without one; default `https`.
     pub public_scheme: PublicScheme,
-    /// Which addresses servers may be registered at.
+    /// Which addresses may be called.
     pub egress: Egress,
     /// `ALDGATE_REDIS_URL`: where nodes find revocations without us; unset where they do not.
     pub redis: Option<SecretString>,
@@ -61,8 +61,12 @@ pub struct Database {
 /// Addresses besides the public ones.
 #[derive(Debug)]
 pub struct Egress {
-    /// `ALDGATE_ALLOWED_NETWORKS`: networks that may be called although they are not public.
+    /// `ALDGATE_ALLOWED_NETWORKS`: networks that may be called although they are not public, for
+    /// what operators and tenants' admins configure.
     pub allowed: Vec<IpNet>,
+    /// `ALDGATE_DOCUMENT_NETWORKS`: networks that may be called for what OAuth clients publish,
+    /// although they are not public. Anybody can name an address there, so none is by default.
+    pub documents: Vec<IpNet>,
     /// `ALDGATE_DENIED_ADDRESSES`: our own cluster, never called.
     pub denied: Vec<Denied>,
 }
@@ -91,6 +95,7 @@ impl Settings {
             public_scheme: source.parse_or("ALDGATE_PUBLIC_SCHEME", PublicScheme::Https)?,
             egress: Egress {
                 allowed: source.list("ALDGATE_ALLOWED_NETWORKS")?,
+                documents: source.list("ALDGATE_DOCUMENT_NETWORKS")?,
                 denied: source.list("ALDGATE_DENIED_ADDRESSES")?,
             },
             redis,

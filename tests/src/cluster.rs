@@ -273,7 +273,8 @@ impl Builder {
             ("ALDGATE_PUBLIC_SCHEME", "http".to_owned()),
             ("ALDGATE_LOG", self.log.clone()),
         ];
-        env.extend(self.networks.setting());
+        env.extend(self.networks.setting("ALDGATE_ALLOWED_NETWORKS"));
+        env.extend(self.networks.setting("ALDGATE_DOCUMENT_NETWORKS"));
         Ok(controller::Settings {
             name: "controller".to_owned(),
             dir: run.to_owned(),
@@ -298,7 +299,7 @@ impl Builder {
             ("ALDGATE_REDIS_URL", redis.url()),
             ("ALDGATE_LOG", self.log.clone()),
         ];
-        env.extend(self.networks.setting());
+        env.extend(self.networks.setting("ALDGATE_ALLOWED_NETWORKS"));
         Ok(gateway::Settings {
             identity: pki.node("local", &name)?,
             name,
@@ -310,10 +311,10 @@ impl Builder {
 }
 
 impl Networks {
-    fn setting(self) -> Option<(&'static str, String)> {
+    fn setting(self, name: &str) -> Option<(&str, String)> {
         match self {
             Self::Public => None,
-            Self::Loopback => Some(("ALDGATE_ALLOWED_NETWORKS", "127.0.0.0/8,::1/128".into())),
+            Self::Loopback => Some((name, "127.0.0.0/8,::1/128".into())),
         }
     }
 }

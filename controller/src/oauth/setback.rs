@@ -145,7 +145,8 @@ impl Setback {
             ),
             Self::Unreachable => (
                 "This app cannot be identified",
-                "The document that says who it is could not be fetched.",
+                "The document that says who it is could not be fetched. Its address must be public \
+                 and answer 200 with JSON of at most 5 KB.",
             ),
             Self::Unfit(_) => (
                 "This app cannot be identified",

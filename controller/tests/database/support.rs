@@ -53,11 +53,17 @@ pub(crate) struct Stack {
     auth: String,
     authority: Authority,
     folder: TempDir,
+    documents: &'static str,
 }
 
 impl Stack {
     /// A controller that has booted on an empty database.
     pub(crate) async fn start() -> Self {
+        Self::start_with_documents("127.0.0.0/8").await
+    }
+
+    /// The same, with these networks besides public ones for what OAuth clients publish.
+    pub(crate) async fn start_with_documents(networks: &'static str) -> Self {
         let postgres = Postgres::start().await;
         let folder = tempfile::tempdir().unwrap();
         let (authority, token) = (Authority::new(), AdminToken::generate());
@@ -74,6 +80,7 @@ impl Stack {
             auth: String::new(),
             authority,
             folder,
+            documents: networks,
         };
         stack.write_kek(&[7; 32]);
         stack.boot().await;
@@ -222,6 +229,7 @@ impl Stack {
             .env("ALDGATE_BOOTSTRAP_TOKEN_FILE", self.file("token"))
             .env("ALDGATE_PUBLIC_SCHEME", "http")
             .env("ALDGATE_ALLOWED_NETWORKS", "127.0.0.0/8")
+            .env("ALDGATE_DOCUMENT_NETWORKS", self.documents)
             .env("ALDGATE_DENIED_ADDRESSES", "127.0.0.1:5432")
             .stderr(log);
         command

@@ -86,12 +86,15 @@ async fn verified(
         Keys::At(uri) => {
             let endpoint = Endpoint::parse(uri).ok()?;
             let shelf = &desk.clients.keys;
-            let keys = shelf.get(&desk.dialer, &endpoint, asker, read).await.ok()?;
+            let keys = shelf
+                .get(&desk.documents, &endpoint, asker, read)
+                .await
+                .ok()?;
             match jwt::verify(assertion, rules, &keys, now) {
                 Ok(claims) => Some(claims),
                 // Signed with a key that the client has changed to meanwhile.
                 Err(Refusal::UnknownKey) => {
-                    let found = shelf.get_younger(&desk.dialer, &endpoint, asker, RENEWED, read);
+                    let found = shelf.get_younger(&desk.documents, &endpoint, asker, RENEWED, read);
                     jwt::verify(assertion, rules, &*found.await.ok()?, now).ok()
                 }
                 Err(Refusal::Malformed | Refusal::Invalid | Refusal::Expired) => None,

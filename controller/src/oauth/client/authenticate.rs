@@ -83,9 +83,11 @@ fn fault(no: NoClient, basic: bool) -> Fault {
         NoClient::Unknown | NoClient::Blocked => {
             Fault::client(basic, "Unknown client, or its credentials are wrong")
         }
-        NoClient::Unreachable => {
-            Fault::client(basic, "The client's metadata document cannot be fetched")
-        }
+        NoClient::Unreachable => Fault::client(
+            basic,
+            "The client's metadata document cannot be fetched: its address must be public and \
+             answer 200 with JSON of at most 5 KB",
+        ),
         NoClient::Unfit(why) => Fault::client(basic, format!("The client's document: {why}")),
         NoClient::Inside(error) => Fault::Inside(error),
     }

@@ -82,7 +82,7 @@ pub(super) async fn client(
     };
     let desk = seeker.desk;
     let documents = &desk.clients.documents;
-    let found = documents.get(&desk.dialer, &endpoint, asker, read);
+    let found = documents.get(&desk.documents, &endpoint, asker, read);
     let document = match (found.await, &known, &row) {
         (Ok(document), _, _) => document,
         (Err(_), Some(known), _) => Arc::new(known.pinned.clone()),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use egress::{
-    Dialer, Endpoint,
+    DialError, Dialer, Endpoint, Refusal,
     fetch::{self, Limits},
 };
 use http::StatusCode;
@@ -40,9 +40,10 @@ pub(crate) struct Asker {
 /// Why there is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// It cannot be had. Nothing is said of why: that would tell what is where.
+    /// It cannot be had: no such name, nobody there, no TLS, another status, type or size. Nothing is
+    /// said of which: that would tell what is where. The log does.
     Unreachable,
-    /// It is not what it must be.
+    /// It was had, and says something that it must not.
     Unfit(&'static str),
 }
 
@@ -191,20 +192,23 @@ impl<T> Shelf<T> {
     ) -> Result<(T, Duration), Missing> {
         let reply = match fetch::get(dialer, endpoint, ACCEPT, self.limits).await {
             Ok(reply) => reply,
-            Err(fetch::FetchError::TooLarge) => return Err(Missing::Unfit("it is too large")),
-            Err(fetch::FetchError::Encoded) => return Err(Missing::Unfit("it is compressed")),
+            Err(fetch::FetchError::Dial(DialError::Forbidden(Refusal::NotPublic))) => {
+                tracing::info!(
+                    origin = %endpoint.origin,
+                    "nothing was fetched: the address is neither public nor in ALDGATE_DOCUMENT_NETWORKS"
+                );
+                return Err(Missing::Unreachable);
+            }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::info!(origin = %endpoint.origin, error, "nothing could be fetched");
                 return Err(Missing::Unreachable);
             }
         };
-        if reply.status() != StatusCode::OK {
-            tracing::info!(origin = %endpoint.origin, status = %reply.status(), "nothing could be fetched");
+        let (status, json) = (reply.status(), fetch::is_json(reply.headers()));
+        if status != StatusCode::OK || !json {
+            tracing::info!(origin = %endpoint.origin, %status, json, "nothing could be fetched");
             return Err(Missing::Unreachable);
-        }
-        if !fetch::is_json(reply.headers()) {
-            return Err(Missing::Unfit("it is not JSON by its content type"));
         }
         let fresh = fetch::max_age(reply.headers()).unwrap_or_default();
         let value = read(reply.body()).map_err(Missing::Unfit)?;

@@ -33,7 +33,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let stack = Stack::start().await;
+        Self::on(Stack::start().await).await
+    }
+
+    pub(crate) async fn on(stack: Stack) -> Self {
         let admin = Operator::of(&stack).await;
         admin.tenant("acme", "acme.test:8080").await.unwrap();
         admin

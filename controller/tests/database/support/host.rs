@@ -29,7 +29,8 @@ pub(crate) struct Host {
 
 #[derive(Default)]
 struct Pages {
-    bodies: HashMap<String, String>,
+    /// Each with its content type.
+    bodies: HashMap<String, (String, String)>,
     asked: Vec<String>,
 }
 
@@ -83,8 +84,14 @@ impl Host {
 
     /// Puts a document at a path.
     pub(crate) fn put(&self, path: &str, document: &Value) {
+        self.put_text(path, "application/json", &document.to_string());
+    }
+
+    /// Puts a text at a path, which is of this type.
+    pub(crate) fn put_text(&self, path: &str, content_type: &str, text: &str) {
+        let page = (content_type.to_owned(), text.to_owned());
         let mut pages = self.pages.lock().unwrap();
-        pages.bodies.insert(path.to_owned(), document.to_string());
+        pages.bodies.insert(path.to_owned(), page);
     }
 
     /// How often it was asked for anything.
@@ -106,11 +113,11 @@ impl Host {
 impl Pages {
     fn answer(&mut self, path: &str) -> String {
         self.asked.push(path.to_owned());
-        let Some(body) = self.bodies.get(path) else {
+        let Some((content_type, body)) = self.bodies.get(path) else {
             return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned();
         };
         format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
     }

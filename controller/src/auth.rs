@@ -34,6 +34,9 @@ use crate::{
 /// Every way to fail, and the only mapping of it to HTTP.
 pub(crate) mod problem;
 
+/// How many at once.
+pub(crate) mod room;
+
 /// Sessions of a tenant's users.
 mod sessions;
 

@@ -1,6 +1,6 @@
 //! What a gateway says of a request it forwards, and the bounds that hold for each of them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -14,11 +14,14 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use serde::de::DeserializeOwned;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::problem::Problem;
-use crate::{grpc::NodeIdentity, store::Place};
+use super::{
+    problem::Problem,
+    room::{Room, Size},
+};
+use crate::{grpc::NodeIdentity, oauth::attempts, store::Place};
 
 /// A request as the gateway found it. Only [`bounded`] makes one, from a node's word.
 #[derive(Debug, Clone)]
@@ -36,14 +39,13 @@ pub(crate) struct Visit {
 /// Puts a [`Visit`] into every request for these routes, and bounds how many there are and how long
 /// each may take.
 pub(super) fn bounded(routes: Router) -> Router {
-    let room = Arc::new(Semaphore::new(REQUESTS));
     routes
         .method_not_allowed_fallback(|| async { Problem::Method })
         .fallback(|| async { Problem::Path })
-        .layer(middleware::from_fn_with_state(room, enter))
+        .layer(middleware::from_fn_with_state(Room::new(ROOM), enter))
 }
 
-async fn enter(State(room): State<Arc<Semaphore>>, mut request: Request, next: Next) -> Response {
+async fn enter(State(room): State<Room>, mut request: Request, next: Next) -> Response {
     let Some(node) = request.extensions().get::<NodeIdentity>().cloned() else {
         return Problem::Unforwarded.into_response();
     };
@@ -51,7 +53,9 @@ async fn enter(State(room): State<Arc<Semaphore>>, mut request: Request, next: N
         tracing::warn!(node = %node.id, "a gateway forwarded a request without saying whose");
         return Problem::Unforwarded.into_response();
     };
-    let Ok(_permit) = room.try_acquire() else {
+    let network = attempts::network(visit.peer.ip());
+    let Some(_seat) = room.enter(&visit.base, &network) else {
+        metrics::counter!("aldgate_auth_calls_total", "status" => "503").increment(1);
         return Problem::Busy.into_response();
     };
     let (id, peer, path) = (visit.id, visit.peer, request.uri().path().to_owned());
@@ -130,13 +134,56 @@ pub(crate) async fn body(request: Request) -> Result<(http::request::Parts, Byte
 }
 
 const BODY: usize = 64 << 10;
-const REQUESTS: usize = 256;
+/// Some requests wait for other hosts. No network and no tenant's address keeps all others out by them.
+const ROOM: Size = Size {
+    all: 256,
+    tenant: 128,
+    network: 80,
+};
 /// A little less than gateways wait.
 const DEADLINE: Duration = Duration::from_secs(9);
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use futures_util::FutureExt as _;
+    use http::{StatusCode, header::RETRY_AFTER};
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    /// A25: what waits for other hosts takes few of the places; the others' calls go on.
+    #[tokio::test]
+    async fn a_network_whose_requests_wait_keeps_nobody_else_out() {
+        let door = bounded(Router::new().route("/wait", get(std::future::pending::<()>)));
+        let ask = |peer: &str, path: &str| {
+            let mut request = Request::new(axum::body::Body::empty());
+            *request.uri_mut() = path.parse().unwrap();
+            let headers = request.headers_mut();
+            headers.insert("aldgate-origin", HeaderValue::from_static("https://a.test"));
+            headers.insert("aldgate-peer", peer.parse().unwrap());
+            request.extensions_mut().insert(NodeIdentity {
+                pool: "default".parse().unwrap(),
+                id: "gw-1".parse().unwrap(),
+            });
+            door.clone().oneshot(request)
+        };
+        let waiting = (0..ROOM.network).map(|at| ask(&format!("[2001:db8::{at:x}]:1"), "/wait"));
+        let mut waiting: Vec<_> = waiting.map(Box::pin).collect();
+        for one in &mut waiting {
+            assert!(one.as_mut().now_or_never().is_none());
+        }
+        for path in ["/wait", "/other"] {
+            let refused = ask("[2001:db8::ffff]:1", path).await.unwrap();
+            assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(refused.headers()[RETRY_AFTER], "1");
+        }
+        let other = ask("192.0.2.1:1", "/other").await.unwrap();
+        assert_eq!(other.status(), StatusCode::NOT_FOUND);
+        drop(waiting);
+        let again = ask("[2001:db8::ffff]:1", "/other").await.unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_FOUND);
+    }
 
     #[test]
     fn a_place_is_an_origin_or_a_tenant_in_the_path_layout() {

@@ -257,21 +257,14 @@ impl Seeker<'_> {
         }
         match row {
             row if client_id.starts_with("https://") => {
-                let asker = self.asker(&tx);
+                let asker = Asker::of(&tx, self.visit);
                 drop(tx);
-                let client = document::client(self, asker, client_id, row).await?;
+                let client = document::client(self, &asker, client_id, row).await?;
                 Ok((client, None))
             }
             Some(row) => Ok((Client::of_row(row), Some(tx))),
             None if client_id == OURS => Ok((Client::ours(), Some(tx))),
             None => Err(NoClient::Unknown),
-        }
-    }
-
-    fn asker(self, tx: &Tx<OneTenant>) -> Asker {
-        Asker {
-            tenant: tx.tenant().uid,
-            peer: self.visit.peer.ip(),
         }
     }
 }

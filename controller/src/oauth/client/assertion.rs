@@ -32,10 +32,10 @@ pub(super) async fn holds(
     let Some(tx) = desk.enter(visit, "oauth.authenticate").await? else {
         return Ok(false);
     };
-    let (now, asker) = (tx.time(), seeker.asker(&tx));
+    let (now, asker) = (tx.time(), Asker::of(&tx, visit));
     drop(tx);
     let rules = rules(seeker.issuer, client);
-    let Some(claims) = verified(desk, asker, client, &rules, assertion, now.into()).await else {
+    let Some(claims) = verified(desk, &asker, client, &rules, assertion, now.into()).await else {
         return Ok(false);
     };
     let longest = SystemTime::from(now) + LONGEST + LEEWAY + LEEWAY;
@@ -71,7 +71,7 @@ fn rules(issuer: &Issuer, client: &Client) -> Rules {
 
 async fn verified(
     desk: &Desk,
-    asker: Asker,
+    asker: &Asker,
     client: &Client,
     rules: &Rules,
     assertion: &str,

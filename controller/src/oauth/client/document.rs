@@ -60,7 +60,7 @@ enum OneOrMore {
 /// thinks of it.
 pub(super) async fn client(
     seeker: Seeker<'_>,
-    asker: Asker,
+    asker: &Asker,
     client_id: &str,
     row: Option<stored::Client>,
 ) -> Result<Client, NoClient> {

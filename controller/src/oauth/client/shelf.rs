@@ -1,11 +1,10 @@
 //! What other hosts publish and we read again and again: kept for as long as they say, within bounds,
 //! and longer while they do not answer. One fetch at a time for each address; few for each host,
-//! tenant and caller; a failure is not repeated for a while. So nobody can have us call anybody more
-//! than a little, or wait for long.
+//! tenant and network, and few who wait for one; a failure is not repeated for a while. So nobody can
+//! have us call anybody more than a little, or have many wait for long.
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,20 +20,31 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use crate::{
+    auth::{
+        Visit,
+        room::{Room, Seat, Size},
+    },
+    oauth::attempts,
+    store::{OneTenant, Tx},
+};
+
 /// What was fetched, by address.
 pub(crate) struct Shelf<T> {
     most: usize,
     limits: Limits,
     state: Mutex<State<T>>,
+    /// Who waits for somebody else's fetch.
+    waiting: Room,
 }
 
 /// On whose behalf something is fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asker {
     /// The tenant that was called.
     pub(crate) tenant: TenantUid,
-    /// Who called it.
-    pub(crate) peer: IpAddr,
+    /// The network that it was called from.
+    pub(crate) network: String,
 }
 
 /// Why there is nothing.
@@ -70,7 +80,7 @@ struct Good<T> {
 enum Party {
     Everybody,
     Tenant(TenantUid),
-    Peer(IpAddr),
+    Network(String),
     Host(String),
 }
 
@@ -78,7 +88,7 @@ enum Party {
 enum Look<'a, T> {
     Here(Arc<T>),
     Missing(Missing),
-    Wait(watch::Receiver<()>),
+    Wait(watch::Receiver<()>, Seat),
     Fetch(Flight<'a, T>),
 }
 
@@ -91,6 +101,16 @@ struct Flight<'a, T> {
     _over: watch::Sender<()>,
 }
 
+impl Asker {
+    /// Whoever made this request.
+    pub(crate) fn of(tx: &Tx<OneTenant>, visit: &Visit) -> Self {
+        Self {
+            tenant: tx.tenant().uid,
+            network: attempts::network(visit.peer.ip()),
+        }
+    }
+}
+
 impl<T> Shelf<T> {
     /// An empty one for so many things, each fetched within these limits.
     pub(super) fn new(most: usize, limits: Limits) -> Self {
@@ -101,6 +121,7 @@ impl<T> Shelf<T> {
                 entries: HashMap::new(),
                 busy: HashMap::new(),
             }),
+            waiting: Room::new(WAITING),
         }
     }
 
@@ -109,7 +130,7 @@ impl<T> Shelf<T> {
         &self,
         dialer: &Dialer,
         endpoint: &Endpoint,
-        asker: Asker,
+        asker: &Asker,
         read: impl Fn(&[u8]) -> Result<T, &'static str>,
     ) -> Result<Arc<T>, Missing> {
         self.get_younger(dialer, endpoint, asker, LONGEST, read)
@@ -121,12 +142,12 @@ impl<T> Shelf<T> {
         &self,
         dialer: &Dialer,
         endpoint: &Endpoint,
-        asker: Asker,
+        asker: &Asker,
         age: Duration,
         read: impl Fn(&[u8]) -> Result<T, &'static str>,
     ) -> Result<Arc<T>, Missing> {
         let mut look = self.look(endpoint, asker, age);
-        if let Look::Wait(mut over) = look {
+        if let Look::Wait(mut over, _seat) = look {
             // It ends by itself; how, shows when we look again.
             drop(timeout(self.limits.time, over.changed()).await);
             look = self.look(endpoint, asker, age);
@@ -134,7 +155,7 @@ impl<T> Shelf<T> {
         match look {
             Look::Here(value) => Ok(value),
             Look::Missing(missing) => Err(missing),
-            Look::Wait(_) => Err(Missing::Unreachable),
+            Look::Wait(..) => Err(Missing::Unreachable),
             Look::Fetch(flight) => {
                 let outcome = self.fetch(dialer, endpoint, read).await;
                 flight.land(outcome)
@@ -142,7 +163,7 @@ impl<T> Shelf<T> {
         }
     }
 
-    fn look(&self, endpoint: &Endpoint, asker: Asker, age: Duration) -> Look<'_, T> {
+    fn look(&self, endpoint: &Endpoint, asker: &Asker, age: Duration) -> Look<'_, T> {
         let (url, now) = (endpoint.to_string(), Instant::now());
         let mut state = self.locked();
         if let Some(entry) = state.entries.get_mut(&url) {
@@ -152,7 +173,14 @@ impl<T> Shelf<T> {
                 return Look::Here(Arc::clone(&good.value));
             }
             if let Some(flight) = &entry.flight {
-                return Look::Wait(flight.clone());
+                let seat = self
+                    .waiting
+                    .enter(&asker.tenant.to_string(), &asker.network);
+                return match (seat, entry.stale(now)) {
+                    (Some(seat), _) => Look::Wait(flight.clone(), seat),
+                    (None, Some(kept)) => Look::Here(kept),
+                    (None, None) => Look::Missing(Missing::Unreachable),
+                };
             }
             if let Some((at, missing)) = entry.failed
                 && now - at < AGAIN
@@ -163,7 +191,7 @@ impl<T> Shelf<T> {
         let parties = [
             Party::Everybody,
             Party::Tenant(asker.tenant),
-            Party::Peer(asker.peer),
+            Party::Network(asker.network.clone()),
             Party::Host(endpoint.origin.host().to_string()),
         ];
         if parties.iter().any(|party| state.is_full(party)) {
@@ -225,7 +253,7 @@ impl<T> State<T> {
         let most = match party {
             Party::Everybody => 64,
             Party::Tenant(_) => 16,
-            Party::Peer(_) | Party::Host(_) => 4,
+            Party::Network(_) | Party::Host(_) => 4,
         };
         self.busy.get(party).is_some_and(|busy| *busy >= most)
     }
@@ -310,6 +338,13 @@ const SHORTEST: Duration = Duration::from_mins(5);
 const LONGEST: Duration = Duration::from_hours(24);
 /// How long something is used whose host does not confirm it.
 const STALE: Duration = Duration::from_hours(24 * 7);
+/// Of the requests that there may be at once, most never wait here, whoever has hosts that do not
+/// answer.
+pub(crate) const WAITING: Size = Size {
+    all: 64,
+    tenant: 48,
+    network: 24,
+};
 /// When a failure is tried again.
 const AGAIN: Duration = Duration::from_mins(1);
 

@@ -14,7 +14,7 @@ use openidconnect::{
 use proto::name::Slug;
 
 use super::{
-    directory::Metadata,
+    directory::{Inquiry, Metadata},
     errand::Errand,
     mishap::Mishap,
     redeem::{Party, Refusal},
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     oauth::{
         browser,
+        client::shelf::Asker,
         guest::Guest,
         login::{self, Purpose, Transaction},
         pages::Onward,
@@ -56,13 +57,14 @@ async fn begun(
     let transaction = transaction.insert(login::of_form(guest, &mut tx, &form).await?);
     guest.check_form(&browser::of_transaction(transaction.id), &form)?;
     let provider = find(&mut tx, provider).await?.ok_or(Mishap::NoProvider)?;
+    let asker = Asker::of(&tx, &guest.visit);
     drop(tx);
 
     // Asked for anew unless that was just done: a provider that is gone is noticed here, where another
     // way can be offered, and not by the browser.
-    let (directory, dialer) = (&guest.desk.providers, &guest.desk.dialer);
-    let found = directory.find(dialer, &provider.issuer, JUST_NOW);
-    let metadata = found.await?.metadata;
+    let inquiry = Inquiry::of(&guest.desk, &asker);
+    let found = inquiry.find(&provider.issuer, JUST_NOW).await?;
+    let metadata = found.metadata;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let errand = Errand::new(transaction.id, verifier.into_secret());
     let url = url(guest, &provider, &metadata, &errand, challenge, transaction)?;

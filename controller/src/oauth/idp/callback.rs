@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{
     admit::{self, Arrival},
     begin,
-    directory::Known,
+    directory::{Inquiry, Known},
     errand::{self, Secrets},
     mishap::Mishap,
     person::Person,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     oauth::{
+        client::shelf::Asker,
         guest::{self, Guest},
         login::{self, Transaction},
         params::Params,
@@ -90,6 +91,7 @@ struct Returned {
     secret: Option<Zeroizing<String>>,
     secrets: Secrets,
     time: OffsetDateTime,
+    asker: Asker,
 }
 
 impl Returned {
@@ -105,20 +107,21 @@ impl Returned {
         let state = params.get("state").unwrap_or_default();
         let taken = errand::take(&mut tx, vault, transaction, provider.uid, state).await?;
         let secret = secret(guest, &mut tx, &provider).await?;
-        let time = tx.time();
+        let (time, asker) = (tx.time(), Asker::of(&tx, &guest.visit));
         tx.commit_unrecorded().await?;
         Ok(Self {
             provider,
             secret,
             secrets: taken.ok_or(Refusal::State)?,
             time,
+            asker,
         })
     }
 
     /// Whom the provider vouches for.
     async fn person(&self, guest: &Guest, params: &Params) -> Result<Person, Mishap> {
-        let (directory, dialer) = (&guest.desk.providers, &guest.desk.dialer);
-        let known = directory.find(dialer, &self.provider.issuer, AGE).await?;
+        let inquiry = Inquiry::of(&guest.desk, &self.asker);
+        let known = inquiry.find(&self.provider.issuer, AGE).await?;
         if !is_from(&self.provider.issuer, &known, params.get("iss")) {
             return Err(Refusal::Issuer.into());
         }
@@ -132,7 +135,7 @@ impl Returned {
             secret: self.secret.clone(),
             redirect_uri: redirect_uri(&guest.issuer, &self.provider.slug),
         };
-        let redeemed = party.redeem(dialer, directory, known, code, &self.secrets, self.time);
+        let redeemed = party.redeem(inquiry, known, code, &self.secrets, self.time);
         Ok(redeemed.await?)
     }
 }

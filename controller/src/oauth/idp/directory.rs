@@ -20,6 +20,10 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::http::{CallError, Caller};
+use crate::{
+    auth::{Desk, room::Room},
+    oauth::client::shelf::{Asker, WAITING},
+};
 
 /// What a provider says of itself, with its keys.
 pub(super) type Metadata = ProviderMetadata<
@@ -59,11 +63,20 @@ pub(super) enum Unavailable {
     /// It did not answer a moment ago.
     #[error("the provider did not answer a moment ago")]
     Resting,
+    /// Too many wait for it.
+    #[error("too many wait for the provider already")]
+    Crowded,
 }
 
 /// Everything that is remembered of providers. Cloning is cheap.
-#[derive(Clone, Default)]
-pub struct Directory(Arc<Mutex<HashMap<String, Arc<Entry>>>>);
+#[derive(Clone)]
+pub struct Directory(Arc<Shared>);
+
+struct Shared {
+    entries: Mutex<HashMap<String, Arc<Entry>>>,
+    /// Who waits for somebody else's question.
+    waiting: Room,
+}
 
 struct Entry {
     latest: Mutex<Latest>,
@@ -83,49 +96,58 @@ pub(super) struct Known {
     pub(super) since: Instant,
 }
 
-impl Directory {
+/// Somebody for whom providers are asked.
+#[derive(Clone, Copy)]
+pub(super) struct Inquiry<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) dialer: &'a Dialer,
+    pub(super) asker: &'a Asker,
+}
+
+impl<'a> Inquiry<'a> {
+    /// For this asker.
+    pub(super) fn of(desk: &'a Desk, asker: &'a Asker) -> Self {
+        Self {
+            directory: &desk.providers,
+            dialer: &desk.dialer,
+            asker,
+        }
+    }
+
     /// What the provider says, asked for at most so long ago.
-    pub(super) async fn find(
-        &self,
-        dialer: &Dialer,
-        issuer: &str,
-        age: Duration,
-    ) -> Result<Known, Unavailable> {
+    pub(super) async fn find(self, issuer: &str, age: Duration) -> Result<Known, Unavailable> {
         let now = Instant::now();
         // A clock that has run for less than that long has seen nothing older.
-        self.since(dialer, issuer, now.checked_sub(age)).await
+        self.since(issuer, now.checked_sub(age)).await
     }
 
     /// What the provider says now, if what is remembered is no newer than this.
-    pub(super) async fn newer(
-        &self,
-        dialer: &Dialer,
-        issuer: &str,
-        than: Instant,
-    ) -> Result<Known, Unavailable> {
+    pub(super) async fn newer(self, issuer: &str, than: Instant) -> Result<Known, Unavailable> {
         let after = than + Duration::from_nanos(1);
-        self.since(dialer, issuer, Some(after)).await
+        self.since(issuer, Some(after)).await
     }
 
-    async fn since(
-        &self,
-        dialer: &Dialer,
-        issuer: &str,
-        since: Option<Instant>,
-    ) -> Result<Known, Unavailable> {
-        let entry = self.entry(issuer);
+    async fn since(self, issuer: &str, since: Option<Instant>) -> Result<Known, Unavailable> {
+        let entry = self.directory.entry(issuer);
         let asked = async {
             if let Some(known) = entry.known(since)? {
                 return Ok(known);
             }
-            let permit = entry.asking.acquire().await;
-            let _permit = permit.expect("it is never closed");
+            let _permit = if let Ok(permit) = entry.asking.try_acquire() {
+                permit
+            } else {
+                let (tenant, network) = (self.asker.tenant.to_string(), &self.asker.network);
+                let seat = self.directory.0.waiting.enter(&tenant, network);
+                let _seat = seat.ok_or(Unavailable::Crowded)?;
+                let permit = entry.asking.acquire().await;
+                permit.expect("it is never closed")
+            };
             // Somebody else may have asked meanwhile.
             if let Some(known) = entry.known(since)? {
                 return Ok(known);
             }
             let began = Instant::now();
-            let discovered = discover(dialer, issuer).await;
+            let discovered = discover(self.dialer, issuer).await;
             entry.note(discovered, began)
         };
         let asked = timeout(DEADLINE, asked).await;
@@ -134,9 +156,15 @@ impl Directory {
             Err(Unavailable::Deadline)
         })
     }
+}
 
+impl Directory {
     fn entry(&self, issuer: &str) -> Arc<Entry> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self
+            .0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get(issuer) {
             return Arc::clone(entry);
         }
@@ -149,6 +177,15 @@ impl Directory {
         });
         entries.insert(issuer.to_owned(), Arc::clone(&entry));
         entry
+    }
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self(Arc::new(Shared {
+            entries: Mutex::default(),
+            waiting: Room::new(WAITING),
+        }))
     }
 }
 
@@ -221,3 +258,49 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// How long a provider that failed is left alone.
 const REST: Duration = Duration::from_secs(2);
 const MOST: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use egress::{Policy, Resolver, Trust};
+    use futures_util::FutureExt as _;
+    use proto::id::TenantUid;
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A25: a provider that does not answer has few wait for it.
+    #[tokio::test]
+    async fn few_of_a_network_wait_for_a_provider() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", silent.local_addr().unwrap());
+        let policy = Policy::allowing(["127.0.0.0/8".parse().unwrap()], []);
+        let dialer = Dialer::new(policy, Resolver::System, Trust::platform().unwrap());
+        let directory = Directory::default();
+        let asker = |network: &str| Asker {
+            tenant: TenantUid::from_uuid(Uuid::nil()),
+            network: network.to_owned(),
+        };
+        let (one, other) = (asker("192.0.2.1"), asker("192.0.2.2"));
+        let find = |asker| {
+            let inquiry = Inquiry {
+                directory: &directory,
+                dialer: &dialer,
+                asker,
+            };
+            inquiry.find(&issuer, Duration::ZERO)
+        };
+        // One asks, the others wait.
+        let mut asking: Vec<_> = (0..=WAITING.network)
+            .map(|_| Box::pin(find(&one)))
+            .collect();
+        for one in &mut asking {
+            assert!(one.as_mut().now_or_never().is_none());
+        }
+        let crowded = find(&one).now_or_never().unwrap();
+        assert!(matches!(crowded, Err(Unavailable::Crowded)));
+        assert!(find(&other).now_or_never().is_none(), "there is room");
+        drop(asking);
+        assert!(find(&one).now_or_never().is_none(), "it asks");
+    }
+}

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{
-    directory::{Directory, Known, Metadata, Unavailable},
+    directory::{Inquiry, Known, Metadata, Unavailable},
     errand::Secrets,
     http::{CallError, Caller},
     person::Person,
@@ -104,15 +104,16 @@ impl Party<'_> {
     /// Whom the provider vouches for with this code.
     pub(super) async fn redeem(
         &self,
-        dialer: &Dialer,
-        directory: &Directory,
+        inquiry: Inquiry<'_>,
         known: Known,
         code: String,
         secrets: &Secrets,
         now: OffsetDateTime,
     ) -> Result<Person, Refusal> {
         let client = self.client(&known.metadata)?;
-        let token = self.exchange(dialer, &client, code, secrets).await?;
+        let token = self
+            .exchange(inquiry.dialer, &client, code, secrets)
+            .await?;
         let nonce = Nonce::new(secrets.nonce.clone());
         match self.verify(&client, &token, &nonce, now) {
             Err(Refusal::Token(ClaimsVerificationError::SignatureVerification(
@@ -121,7 +122,7 @@ impl Party<'_> {
                 | SignatureVerificationError::AmbiguousKeyId(_),
             ))) => {
                 // Its keys may have changed since they were asked for.
-                let known = directory.newer(dialer, self.issuer, known.since).await;
+                let known = inquiry.newer(self.issuer, known.since).await;
                 let known = known.map_err(Refusal::Keys)?;
                 let client = self.client(&known.metadata)?;
                 self.verify(&client, &token, &nonce, now)

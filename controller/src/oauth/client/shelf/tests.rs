@@ -89,26 +89,26 @@ async fn a_caller_has_few_fetches_at_once_and_the_shelf_few_places() {
     let endpoint = |at: usize| Endpoint::parse(&format!("https://h{at}.test/doc")).unwrap();
     let mut flights = Vec::new();
     for at in 0..4 {
-        let Look::Fetch(flight) = shelf.look(&endpoint(at), one, LONGEST) else {
+        let Look::Fetch(flight) = shelf.look(&endpoint(at), &one, LONGEST) else {
             panic!("{at}");
         };
         flights.push(flight);
     }
-    let refused = shelf.look(&endpoint(9), one, LONGEST);
+    let refused = shelf.look(&endpoint(9), &one, LONGEST);
     assert!(matches!(refused, Look::Missing(Missing::Unreachable)));
     let neighbour = Asker {
-        peer: "192.0.2.2".parse().unwrap(),
-        ..one
+        network: "192.0.2.2".to_owned(),
+        ..one.clone()
     };
     assert!(matches!(
-        shelf.look(&endpoint(9), neighbour, LONGEST),
+        shelf.look(&endpoint(9), &neighbour, LONGEST),
         Look::Fetch(_)
     ));
     for flight in flights.drain(..) {
         drop(flight.land(Ok(("{}".to_owned(), LONGEST))));
     }
     for at in 10..40 {
-        if let Look::Fetch(flight) = shelf.look(&endpoint(at), one, LONGEST) {
+        if let Look::Fetch(flight) = shelf.look(&endpoint(at), &one, LONGEST) {
             drop(flight.land(Err(Missing::Unreachable)));
         }
     }
@@ -123,6 +123,46 @@ async fn a_caller_has_few_fetches_at_once_and_the_shelf_few_places() {
             .count()
             >= 3
     );
+}
+
+/// A25: who has a host that does not answer makes few wait for it, and nobody else.
+#[tokio::test]
+async fn few_of_a_network_wait_for_one_fetch() {
+    let shelf = shelf(8);
+    let endpoint = Endpoint::parse("https://slow.test/doc").unwrap();
+    let (one, age) = (asker(), Duration::ZERO);
+    let from = |network: usize| Asker {
+        network: network.to_string(),
+        ..one.clone()
+    };
+    let fetch = || match shelf.look(&endpoint, &one, age) {
+        Look::Fetch(flight) => flight,
+        _ => panic!("nobody fetches it"),
+    };
+    let flight = fetch();
+    let wait = |asker: &Asker| match shelf.look(&endpoint, asker, age) {
+        Look::Wait(over, seat) => Ok((over, seat)),
+        Look::Missing(missing) => Err(missing),
+        _ => panic!("nobody has fetched it"),
+    };
+    let mut waiting: Vec<_> = (0..WAITING.network).map(|_| wait(&one).unwrap()).collect();
+    assert_eq!(wait(&one).unwrap_err(), Missing::Unreachable);
+    // From everywhere, they are not much more.
+    waiting.extend((0..100).map_while(|network| wait(&from(network)).ok()));
+    assert_eq!(waiting.len(), WAITING.tenant);
+    let other = Asker {
+        tenant: TenantUid::from_uuid(Uuid::max()),
+        network: "other".to_owned(),
+    };
+    assert!(wait(&other).is_ok());
+    waiting.clear();
+    assert!(wait(&one).is_ok());
+    // What was good once is better than waiting.
+    drop(flight.land(Ok(("{}".to_owned(), LONGEST))));
+    let _flight = fetch();
+    let _waiting: Vec<_> = (0..WAITING.network).map(|_| wait(&one).unwrap()).collect();
+    let kept = shelf.look(&endpoint, &one, age);
+    assert!(matches!(kept, Look::Here(_)));
 }
 
 /// A host that answers everything alike, and counts.
@@ -172,7 +212,7 @@ impl Host {
             b"bad" => Err("bad"),
             body => Ok(String::from_utf8(body.to_vec()).unwrap()),
         };
-        to.get_younger(&dialer, &self.endpoint, asker(), age, read)
+        to.get_younger(&dialer, &self.endpoint, &asker(), age, read)
             .await
     }
 
@@ -184,7 +224,7 @@ impl Host {
 fn asker() -> Asker {
     Asker {
         tenant: TenantUid::from_uuid(Uuid::nil()),
-        peer: "192.0.2.1".parse().unwrap(),
+        network: "192.0.2.1".to_owned(),
     }
 }
 

@@ -26,6 +26,9 @@ pub(crate) mod rules;
 /// How fast anything may be guessed.
 pub(crate) mod attempts;
 
+/// How fast what costs rows may be asked for.
+pub(crate) mod budget;
+
 /// Passwords of users.
 pub(crate) mod password;
 

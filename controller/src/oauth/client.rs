@@ -11,7 +11,7 @@ use self::{
     document::Document,
     shelf::{Asker, Shelf},
 };
-use super::{issuer::Issuer, redirect::Redirect, register::Budgets, rules::Rules};
+use super::{budget::Budgets, issuer::Issuer, redirect::Redirect, rules::Rules};
 pub(crate) use crate::store::client::{AuthMethod, Metadata, Registration, Trust};
 use crate::{
     auth::{Desk, Visit},

@@ -13,10 +13,10 @@ use proto::id::ClientUid;
 use token::ClientSecret;
 use uuid::Uuid;
 
-pub(crate) use self::budget::Budgets;
-use self::{budget::Payer, wish::Wish};
+use self::wish::Wish;
 use super::{
     attempts,
+    budget::Payer,
     client::{Registration, Trust, slug_of},
     fault::Fault,
     rules::Rules,
@@ -25,9 +25,6 @@ use crate::{
     auth::{Desk, Visit, problem::Problem, visit},
     store::{OneTenant, StoreError, Tx, client as stored},
 };
-
-/// How fast.
-mod budget;
 
 /// As what.
 mod wish;

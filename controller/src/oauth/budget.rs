@@ -1,6 +1,7 @@
-//! How fast clients may be registered. Each network has a budget of its own, so that a flood from one
-//! exhausts nobody else's; a tenant has a much larger one, against floods from everywhere. Kept in
-//! memory, by each controller for itself: it protects the database and need not be exact.
+//! How fast clients may be registered and logins begun. Each network has a budget of its own, so that
+//! a flood from one exhausts nobody else's; for clients a tenant has a much larger one, against floods
+//! from everywhere. Kept in memory, by each controller for itself: it protects the database and need
+//! not be exact.
 
 use std::{
     collections::HashMap,
@@ -24,6 +25,8 @@ pub(crate) enum Payer {
     Network(TenantUid, String),
     /// A tenant's, for all that are made.
     Tenant(TenantUid),
+    /// A network's, for logins that it begins.
+    Login(TenantUid, String),
     /// That of all who came when there was no room to count them one by one.
     Others,
 }
@@ -77,6 +80,8 @@ impl Payer {
         let (most, per_second) = match self {
             Self::Asking(_) => (600.0, 10.0),
             Self::Network(..) => (60.0, 0.5),
+            // An office behind one address begins many in the morning.
+            Self::Login(..) => (240.0, 2.0),
             Self::Tenant(_) => (1200.0, 4.0),
             Self::Others => (60.0, 4.0),
         };

@@ -18,6 +18,7 @@ use uuid::Uuid;
 pub(crate) use self::purpose::{Asked, Prompt, Purpose};
 use super::{
     browser::{self, BROWSER, SESSION, Secret, SignedIn},
+    budget::Payer,
     guest::{self, Guest, see_other},
     idp,
     issuer::Issuer,
@@ -59,13 +60,17 @@ pub(crate) async fn begin(
     purpose: &Purpose,
     path: &str,
 ) -> Result<Response, Setback> {
+    let network = guest.network();
+    let payer = Payer::Login(tx.tenant().uid, network.clone());
+    let budgets = &guest.desk.clients.budgets;
+    budgets.take(payer).map_err(Setback::Slow)?;
     let bound = guest.bound();
     let new = NewLoginTransaction {
         browser: &bound.secret.sha256(),
-        network: &guest.network(),
+        network: &network,
         request: serde_json::to_value(purpose).expect("strings and booleans"),
     };
-    let id = tx.begin_login(&new).await?.ok_or(Setback::Full)?;
+    let id = tx.begin_login(&new).await?;
     tx.commit_unrecorded().await?;
     let first = guest.issuer.url(&format!("{path}?t={id}"));
     Ok(bound.give(see_other(&first)))

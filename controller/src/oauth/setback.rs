@@ -2,7 +2,7 @@
 //! act on. None of these leads to a client: whoever could be sent there is not known well enough.
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use uuid::Uuid;
 
 use super::{
@@ -59,9 +59,9 @@ pub(crate) enum Setback {
     /// The redirect URI is none of the client's.
     #[error("the redirect URI is not registered")]
     Redirect,
-    /// Too many logins are under way.
-    #[error("too many logins are under way")]
-    Full,
+    /// Somebody's network begins logins too fast; in so many seconds it may go on.
+    #[error("too many logins were begun; {0} s are left to wait")]
+    Slow(u64),
     /// The database, or a key.
     #[error("not available at the moment")]
     Inside(#[source] Error),
@@ -74,6 +74,10 @@ impl Setback {
             return guest::redirect(StatusCode::FOUND, url);
         }
         let (title, text) = self.words();
+        let wait = match self {
+            Self::Slow(seconds) => Some(seconds),
+            _ => None,
+        };
         let trouble = Trouble {
             look,
             status: self.status(),
@@ -85,7 +89,12 @@ impl Setback {
             next: self.next().iter().map(|&step| step.to_owned()).collect(),
             correlation: self.correlation(),
         };
-        trouble.response()
+        let mut response = trouble.response();
+        if let Some(seconds) = wait {
+            let seconds = HeaderValue::from(seconds);
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        response
     }
 
     fn status(&self) -> StatusCode {
@@ -101,7 +110,8 @@ impl Setback {
             | Self::Redirect => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoTransaction | Self::Form | Self::User => StatusCode::FORBIDDEN,
-            Self::Full | Self::Inside(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Slow(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Inside(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -156,9 +166,10 @@ impl Setback {
                 "This app asks for too much",
                 "It wants you to be sent to an address that is not registered for it.",
             ),
-            Self::Full => (
+            Self::Slow(_) => (
                 "Too many people are signing in",
-                "Nothing is wrong with your request.",
+                "Where you are, many have begun to sign in within a short time. Nothing is wrong \
+                 with your request.",
             ),
             Self::Inside(_) => (
                 "That did not work",
@@ -194,7 +205,7 @@ impl Setback {
                 "If you did not just try to connect an app, close this page: somebody may be \
                  trying to get at your data.",
             ],
-            Self::Full | Self::Inside(_) => &["Wait a minute and try again."],
+            Self::Slow(_) | Self::Inside(_) => &["Wait a minute and try again."],
         }
     }
 

@@ -35,12 +35,9 @@ pub struct NewLoginTransaction<'a> {
 }
 
 impl Tx<OneTenant> {
-    /// Stores a transaction. `None` when the tenant has too many; of one network's, the oldest makes
-    /// room.
-    pub async fn begin_login(
-        &mut self,
-        new: &NewLoginTransaction<'_>,
-    ) -> Result<Option<Uuid>, StoreError> {
+    /// Stores a transaction, and says what it is called. Of one network's, the oldest makes room; where
+    /// the tenant has no more, the oldest of the network that has most do.
+    pub async fn begin_login(&mut self, new: &NewLoginTransaction<'_>) -> Result<Uuid, StoreError> {
         let tenant = self.scope.tenant.uid.uuid();
         sqlx::query(
             "DELETE FROM login_transactions
@@ -57,20 +54,13 @@ impl Tx<OneTenant> {
         .bind(OF_A_NETWORK - 1)
         .execute(&mut *self.sql)
         .await?;
+        self.make_room_for_login().await?;
         let id = Uuid::new_v4();
         let done = sqlx::query(
             "INSERT INTO login_transactions (
                  tenant_id, transaction_id, browser_sha256, network, request, created_at, expires_at
              )
-             SELECT $1, $2, $3, $4, $5, $6, $7
-             WHERE (
-                 SELECT count(*)
-                 FROM (
-                     SELECT FROM login_transactions
-                     WHERE tenant_id = $1 AND expires_at > $6
-                     LIMIT $8
-                 ) live
-             ) < $8",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(tenant)
         .bind(id)
@@ -79,10 +69,49 @@ impl Tx<OneTenant> {
         .bind(&new.request)
         .bind(self.time)
         .bind(self.time + LIFE)
-        .bind(OF_A_TENANT)
         .execute(&mut *self.sql)
         .await?;
-        Ok((done.rows_affected() == 1).then_some(id))
+        changed("login_transactions", 1, done.rows_affected())?;
+        Ok(id)
+    }
+
+    /// Whoever fills a tenant from many networks drives out their own: the others have fewer each.
+    async fn make_room_for_login(&mut self) -> Result<(), StoreError> {
+        let tenant = self.scope.tenant.uid.uuid();
+        let full: bool = sqlx::query_scalar(
+            "SELECT count(*) >= $2
+             FROM (SELECT FROM login_transactions WHERE tenant_id = $1 LIMIT $2) all_of_them",
+        )
+        .bind(tenant)
+        .bind(OF_A_TENANT)
+        .fetch_one(&mut *self.sql)
+        .await?;
+        if !full {
+            return Ok(());
+        }
+        sqlx::query(
+            "DELETE FROM login_transactions
+             WHERE tenant_id = $1 AND transaction_id IN (
+                 SELECT transaction_id
+                 FROM login_transactions
+                 WHERE tenant_id = $1 AND network = (
+                     SELECT network
+                     FROM login_transactions
+                     WHERE tenant_id = $1
+                     GROUP BY network
+                     ORDER BY count(*) DESC, min(created_at)
+                     LIMIT 1
+                 )
+                 ORDER BY created_at
+                 LIMIT $2
+                 FOR UPDATE SKIP LOCKED
+             )",
+        )
+        .bind(tenant)
+        .bind(EVICTED_AT_ONCE)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(())
     }
 
     /// The transaction, if this browser began it and it is not over. Nobody ends it meanwhile.
@@ -146,3 +175,5 @@ impl Tx<OneTenant> {
 const LIFE: Duration = Duration::minutes(30);
 const OF_A_TENANT: i64 = 20_000;
 const OF_A_NETWORK: i64 = 500;
+/// To find the network that has most is work; it is not done for every login.
+const EVICTED_AT_ONCE: i64 = 50;

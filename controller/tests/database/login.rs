@@ -213,29 +213,74 @@ async fn nobody_can_name_the_place_where_a_login_leads() {
     assert_eq!(page.field("user_code").as_deref(), Some("//evil.test?"));
 }
 
-/// One network that begins logins without end drives out its own, and a tenant has an end.
+/// One network that begins logins without end drives out its own, and so do many that fill a tenant:
+/// nobody is kept out, and what others have begun stays.
 #[tokio::test]
 async fn logins_under_way_are_bounded() {
     let world = World::start().await;
-    let mut sql = world.sql().await;
-    let fill = "INSERT INTO login_transactions
-                    (tenant_id, transaction_id, browser_sha256, network, request, expires_at)
-                SELECT tenant_id, gen_random_uuid(), sha256('x'), $1, '\"connections\"',
-                       now() + interval '10 min'
-                FROM tenants, generate_series(1, $2) WHERE slug = 'acme'";
     let mut browser = world.browser();
-    for (network, rows, status, found) in [
-        ("192.0.2.7", 600, 303, 500),
-        ("192.0.2.8", 19_501, 503, 20_001),
-    ] {
-        sqlx::query(fill)
-            .bind(network)
-            .bind(rows)
-            .execute(&mut sql)
-            .await
-            .unwrap();
+    browser.peer = "192.0.2.0:1".to_owned();
+    fill(&world, "192.0.2.", 1, 600).await;
+    let begun = browser.get("/connections").await;
+    assert_eq!(begun.status, 303);
+    assert_eq!(world.count("login_transactions").await, 500);
+
+    let mut sql = world.sql().await;
+    let none = sqlx::query("DELETE FROM login_transactions");
+    none.execute(&mut sql).await.unwrap();
+    fill(&world, "203.0.113.", 1, 1).await;
+    fill(&world, "198.51.100.", 40, 20_000).await;
+    let begun = browser.get("/connections").await;
+    assert_eq!(begun.status, 303);
+    assert_eq!(browser.follow(&begun).await.status, 200);
+    assert_eq!(world.count("login_transactions").await, 20_001 - 50 + 1);
+    let others = "SELECT count(*) FROM login_transactions WHERE network = '203.0.113.0'";
+    let others: i64 = sqlx::query_scalar(others)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(others, 1, "who has begun few goes on");
+}
+
+/// Whoever begins logins without end has to wait, and nobody else.
+#[tokio::test]
+async fn a_network_that_begins_logins_without_end_gets_slow() {
+    let world = World::start().await;
+    let mut browser = world.browser();
+    let mut begun = 0;
+    let slow = loop {
         let page = browser.get("/connections").await;
-        assert_eq!(page.status, status, "{network}");
-        assert_eq!(world.count("login_transactions").await, found, "{network}");
-    }
+        if page.status != 303 {
+            break page;
+        }
+        begun += 1;
+        assert!(begun < 1000, "nothing stops it");
+    };
+    assert!(begun >= 240, "{begun}");
+    assert_eq!(slow.status, 429);
+    assert!(slow.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
+    assert!(
+        slow.html.contains("Too many people are signing in"),
+        "{slow:?}"
+    );
+    browser.peer = "192.0.2.8:4711".to_owned();
+    assert_eq!(browser.get("/connections").await.status, 303);
+}
+
+/// Logins that others have begun, a minute ago, from so many networks.
+async fn fill(world: &World, prefix: &str, networks: i32, rows: i32) {
+    sqlx::query(
+        "INSERT INTO login_transactions (
+             tenant_id, transaction_id, browser_sha256, network, request, created_at, expires_at
+         )
+         SELECT tenant_id, gen_random_uuid(), sha256('x'), $1 || (n % $2)::text, '\"connections\"',
+                now() - interval '1 min', now() + interval '10 min'
+         FROM tenants, generate_series(1, $3) n WHERE slug = 'acme'",
+    )
+    .bind(prefix)
+    .bind(networks)
+    .bind(rows)
+    .execute(&mut world.sql().await)
+    .await
+    .unwrap();
 }

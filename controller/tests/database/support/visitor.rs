@@ -16,6 +16,8 @@ pub(crate) struct Visitor<'a> {
     /// The tenant's origin.
     pub(crate) origin: String,
     pub(crate) cookies: BTreeMap<String, String>,
+    /// Where it is.
+    pub(crate) peer: String,
     /// What it sends besides, for example `origin`.
     pub(crate) lines: Vec<(&'static str, String)>,
 }
@@ -34,6 +36,7 @@ impl<'a> Visitor<'a> {
             stack,
             origin: origin.to_owned(),
             cookies: BTreeMap::new(),
+            peer: "192.0.2.7:4711".to_owned(),
             lines: Vec::new(),
         }
     }
@@ -78,7 +81,7 @@ impl<'a> Visitor<'a> {
         let cookies = cookies.join("; ");
         let mut lines = vec![
             ("aldgate-origin", self.origin.as_str()),
-            ("aldgate-peer", "192.0.2.7:4711"),
+            ("aldgate-peer", self.peer.as_str()),
             ("user-agent", "Mozilla/5.0 (test)"),
         ];
         if method == "POST" {

@@ -73,21 +73,16 @@ async fn registered(
     if let Some(hash) = &hash
         && let Some(known) = tx.find_registered(hash).await?
     {
+        let ages = known.granted_at.is_none() && known.updated_at + NOTED_EVERY < tx.time();
+        // To stay longer costs what a new row costs. Who cannot pay is known all the same.
+        if ages && pay(desk, &tx, network).is_ok() {
+            tx.renew_registered(known.uid).await?;
+        }
         let answer = wish.answer(&known.client_id, known.created_at.unix_timestamp(), None);
         tx.commit_unrecorded().await?;
         return Ok(Some(answer));
     }
-    let tenant = tx.tenant().uid;
-    let payers = [
-        Payer::Network(tenant, network.to_owned()),
-        Payer::Tenant(tenant),
-    ];
-    for payer in payers {
-        desk.clients.budgets.take(payer).map_err(Fault::Slow)?;
-    }
-    if !make_room(&mut tx).await? {
-        return Err(Fault::Slow(FULL_FOR));
-    }
+    admit(desk, &mut tx, network).await?;
     let secret = wish.metadata.token_endpoint_auth_method.has_secret();
     let secret = secret.then(ClientSecret::generate);
     let client = client(&tx, &wish);
@@ -99,6 +94,24 @@ async fn registered(
     tx.commit_unrecorded().await?;
     let secret = secret.as_ref().map(ClientSecret::expose);
     Ok(Some(wish.answer(&client_id, issued_at, secret)))
+}
+
+/// Lets a client in that gets a row without anybody's leave: its network and the tenant pay for it, and
+/// there is room.
+pub(super) async fn admit(desk: &Desk, tx: &mut Tx<OneTenant>, network: &str) -> Result<(), Fault> {
+    pay(desk, tx, network).map_err(Fault::Slow)?;
+    if !make_room(tx).await? {
+        return Err(Fault::Slow(FULL_FOR));
+    }
+    Ok(())
+}
+
+/// Takes the price of one row; otherwise says in how many seconds it may be had.
+fn pay(desk: &Desk, tx: &Tx<OneTenant>, network: &str) -> Result<(), u64> {
+    let tenant = tx.tenant().uid;
+    let budgets = &desk.clients.budgets;
+    budgets.take(Payer::Network(tenant, network.to_owned()))?;
+    budgets.take(Payer::Tenant(tenant))
 }
 
 /// Whether there is room for one more, made if need be at the cost of who was never used.
@@ -135,8 +148,11 @@ pub(crate) fn new_client_id() -> String {
 
 /// What people read of a client that does not say what it is called.
 const NAMELESS: &str = "Unnamed client";
-/// How many clients a tenant has that nobody ever allowed anything.
-const MOST_IDLE: i64 = 10_000;
+/// How many clients a tenant has that nobody ever allowed anything. A tenant's budget pays for fewer
+/// within the time in which none is forgotten, so that there is always one that can make room.
+pub(super) const MOST_IDLE: i64 = 10_000;
 const FORGOTTEN_AT_ONCE: i64 = 100;
 /// Seconds until some of them may be forgotten.
 const FULL_FOR: u64 = 600;
+/// Registering again is not noted more often.
+const NOTED_EVERY: time::Duration = time::Duration::minutes(1);

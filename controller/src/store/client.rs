@@ -312,7 +312,7 @@ impl Tx<OneTenant> {
         Ok(ClientUid::from_uuid(uid))
     }
 
-    /// The client that was registered alike. It counts as registered anew: it is forgotten later.
+    /// The client that was registered alike.
     pub async fn find_registered(&mut self, hash: &[u8; 32]) -> Result<Option<Client>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT client_uid, slug, client_id, registration, display_name, metadata, roles, trust,
@@ -324,21 +324,21 @@ impl Tx<OneTenant> {
         .bind(hash.as_slice())
         .fetch_optional(&mut *self.sql)
         .await?;
-        let Some(found) = row.map(Client::try_from).transpose()? else {
-            return Ok(None);
-        };
-        if found.granted_at.is_none() && found.updated_at < self.time - NOTED_EVERY {
-            sqlx::query(
-                "UPDATE oauth_clients SET updated_at = $3
-                 WHERE tenant_id = $1 AND client_uid = $2",
-            )
-            .bind(self.scope.tenant.uid.uuid())
-            .bind(found.uid.uuid())
-            .bind(self.time)
-            .execute(&mut *self.sql)
-            .await?;
-        }
-        Ok(Some(found))
+        row.map(Client::try_from).transpose()
+    }
+
+    /// Counts a client as registered anew: it is forgotten later.
+    pub async fn renew_registered(&mut self, client: ClientUid) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE oauth_clients SET updated_at = $3
+             WHERE tenant_id = $1 AND client_uid = $2 AND granted_at IS NULL",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(client.uuid())
+        .bind(self.time)
+        .execute(&mut *self.sql)
+        .await?;
+        Ok(())
     }
 
     /// Stores a client that registered itself, unless one was registered alike in this moment; the
@@ -375,11 +375,12 @@ impl Tx<OneTenant> {
         Ok(client_id)
     }
 
-    /// How many clients nobody registered and nobody ever allowed anything.
+    /// How many clients no operator registered, trusts or blocks, and nobody ever allowed anything.
     pub async fn count_idle_clients(&mut self) -> Result<i64, StoreError> {
         let count = sqlx::query_scalar(
             "SELECT count(*) FROM oauth_clients
-             WHERE tenant_id = $1 AND granted_at IS NULL AND registration <> 'manual'",
+             WHERE tenant_id = $1 AND granted_at IS NULL AND registration <> 'manual'
+               AND trust = 'ask'",
         )
         .bind(self.scope.tenant.uid.uuid())
         .fetch_one(&mut *self.sql)
@@ -387,15 +388,15 @@ impl Tx<OneTenant> {
         Ok(count)
     }
 
-    /// Forgets the oldest of them, at most so many and none of the last hour; how many that were. One
-    /// that is blocked stays, or it would be let in again.
+    /// Forgets the oldest of them, at most so many and none younger than [`IDLE_FOR`]; how many that
+    /// were. One that is blocked stays, or it would be let in again.
     pub async fn forget_idle_clients(&mut self, most: i64) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "DELETE FROM oauth_clients
              WHERE tenant_id = $1 AND client_uid IN (
                  SELECT client_uid FROM oauth_clients
                  WHERE tenant_id = $1 AND granted_at IS NULL AND registration <> 'manual'
-                   AND updated_at < $2 AND trust <> 'blocked'
+                   AND updated_at < $2 AND trust = 'ask'
                  ORDER BY updated_at
                  LIMIT $3
                  FOR UPDATE SKIP LOCKED
@@ -471,5 +472,5 @@ impl Tx<OneTenant> {
     }
 }
 
-const IDLE_FOR: Duration = Duration::hours(1);
-const NOTED_EVERY: Duration = Duration::minutes(1);
+/// How long a client stays that registered itself, whoever else comes: enough to sign in.
+pub(crate) const IDLE_FOR: Duration = Duration::minutes(15);

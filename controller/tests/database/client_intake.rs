@@ -153,6 +153,60 @@ async fn clients_that_nobody_uses_make_room() {
         .unwrap();
     assert_eq!(count, 10_002 - 100);
     assert_eq!(register(&world, &app("kept")).await.body["client_id"], kept);
+
+    // Those that are blocked stay, and take up nobody's room.
+    for statement in [
+        "UPDATE oauth_clients SET trust = 'blocked' WHERE slug LIKE 'x%'",
+        "INSERT INTO oauth_clients (tenant_id, client_uid, slug, client_id, registration, trust)
+         SELECT tenant_id, gen_random_uuid(), 'y' || n, 'y' || n, 'dynamic', 'blocked'
+         FROM tenants, generate_series(1, 200) n",
+    ] {
+        sqlx::query(statement).execute(&mut sql).await.unwrap();
+    }
+    assert_eq!(register(&world, &app("two more")).await.status, 201);
+    let blocked = "SELECT count(*) FROM oauth_clients WHERE trust = 'blocked'";
+    let blocked: i64 = sqlx::query_scalar(blocked)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+    assert_eq!(blocked, 10_100);
+}
+
+/// A23: to register again, and stay longer by it, costs what a new row costs.
+#[tokio::test]
+async fn to_be_forgotten_later_is_paid_for() {
+    let world = World::start().await;
+    let app = |name: &str| {
+        json!({"client_name": name, "redirect_uris": ["https://app.test/cb"],
+            "token_endpoint_auth_method": "none"})
+    };
+    let from = async |peer: &str, name: &str| {
+        let lines = [("aldgate-peer", peer), ("content-type", "application/json")];
+        world
+            .post("/register", &lines, &app(name).to_string())
+            .await
+    };
+    let known = from("203.0.113.9:1", "known").await.body["client_id"].clone();
+    let mut sql = world.stack.postgres.connect("root", "aldgate").await;
+    let age = "UPDATE oauth_clients SET updated_at = now() - interval '10 min'";
+    sqlx::query(age).execute(&mut sql).await.unwrap();
+    let mut made = 0;
+    while from("198.51.100.1:1", &format!("flood {made}"))
+        .await
+        .status
+        == 201
+    {
+        made += 1;
+        assert!(made < 200, "nothing stops it");
+    }
+    let young = "SELECT updated_at > now() - interval '5 min' FROM oauth_clients
+                 WHERE display_name = 'known'";
+    for (peer, renewed) in [("198.51.100.1:1", false), ("203.0.113.9:1", true)] {
+        let again = from(peer, "known").await;
+        assert_eq!((again.status, &again.body["client_id"]), (201, &known));
+        let young: bool = sqlx::query_scalar(young).fetch_one(&mut sql).await.unwrap();
+        assert_eq!(young, renewed, "{peer}");
+    }
 }
 
 /// CIMD-2, CIMD-5, CIMD-6, A24, A26: a document makes a client as long as it says what it must.

@@ -24,11 +24,11 @@ async fn a_code_is_good_once_and_a_second_time_ends_what_it_gave() {
         (&*token.username, &*token.client),
         ("alice@acme.test", "app")
     );
-    assert_eq!(token.roles.as_ref(), ["dev".into()]);
-    assert_eq!(token.groups.as_ref(), ["staff".into()]);
+    assert_eq!(token.roles.as_ref(), [Box::<str>::from("dev")]);
+    assert_eq!(token.groups.as_ref(), [Box::<str>::from("staff")]);
     assert_eq!(
         token.audiences.as_ref(),
-        ["http://acme.test:8080/mcp".into()]
+        [Box::<str>::from("http://acme.test:8080/mcp")]
     );
     assert_eq!(token.grant.unwrap().uuid(), grant);
 
@@ -116,7 +116,7 @@ async fn a_code_in_other_hands_is_nothing() {
     let token = world.read(text(&answer.body, "access_token")).await;
     assert_eq!(
         token.audiences.as_ref(),
-        ["http://acme.test:8080/mcp/files".into()]
+        [Box::<str>::from("http://acme.test:8080/mcp/files")]
     );
     assert_eq!(
         error(&world.exchange("other", &code, &[]).await),

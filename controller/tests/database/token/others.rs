@@ -14,7 +14,7 @@ async fn a_registered_client_with_a_secret_acts_for_itself() {
     assert!(answer.body.get("refresh_token").is_none());
     let token = world.read(text(&answer.body, "access_token")).await;
     assert_eq!((&*token.subject, &*token.username), ("svc", "clients/svc"));
-    assert_eq!(token.roles.as_ref(), ["robot".into()]);
+    assert_eq!(token.roles.as_ref(), [Box::<str>::from("robot")]);
     assert_eq!(token.grant, None);
 
     let wrong = [("authorization", "Basic c3ZjOndyb25n")];

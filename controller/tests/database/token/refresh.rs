@@ -31,7 +31,7 @@ async fn refreshing_rotates_and_narrows_and_never_widens() {
     let token = world.read(text(&answer.body, "access_token")).await;
     assert_eq!(
         token.audiences.as_ref(),
-        ["http://acme.test:8080/mcp/files".into()]
+        [Box::<str>::from("http://acme.test:8080/mcp/files")]
     );
     let second = text(&answer.body, "refresh_token").to_owned();
     assert_ne!(second, first);
@@ -40,7 +40,7 @@ async fn refreshing_rotates_and_narrows_and_never_widens() {
     let token = world.read(text(&answer.body, "access_token")).await;
     assert_eq!(
         token.audiences.as_ref(),
-        ["http://acme.test:8080/mcp".into()]
+        [Box::<str>::from("http://acme.test:8080/mcp")]
     );
 }
 
@@ -187,7 +187,7 @@ async fn a_grant_that_is_over_gives_no_tokens() {
     let token = world.read(text(&answer.body, "access_token")).await;
     assert_eq!(
         token.roles.as_ref(),
-        ["ops".into()],
+        [Box::<str>::from("ops")],
         "rights are those of now"
     );
     let second = text(&answer.body, "refresh_token");

@@ -19,6 +19,7 @@ use super::{
     client::{self, DEVICE_CODE},
     fault::Fault,
     grant::{self, NewGrant},
+    register,
     rules::Rules,
     wish::Wish,
 };
@@ -50,6 +51,10 @@ async fn ask(
     let (all, own) = tx.count_devices(&network).await?;
     if all >= MOST || own >= MOST_OF_ONE {
         return Err(Fault::Slow(LIFE.as_secs()));
+    }
+    // Everybody's document would get a row, and keep it.
+    if call.client.uid.is_none() && !call.client.is_ours() {
+        register::admit(&call.desk, &mut tx, &network).await?;
     }
     let (code, user_code) = (DeviceCode::generate(), random_text(LETTERS, USER_CODE));
     let device = Device {

@@ -19,13 +19,16 @@ pub enum Dust {
     Attempts,
     /// Grants that nobody took up, after a day, and others a month after their end.
     Grants,
+    /// Clients that registered themselves, or have a document, and were never allowed anything: after
+    /// a month.
+    Clients,
     /// Signing keys, a year after they have gone.
     SigningKeys,
 }
 
 impl Dust {
     /// All of it.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Codes,
         Self::Logins,
         Self::Sessions,
@@ -33,6 +36,7 @@ impl Dust {
         Self::Assertions,
         Self::Attempts,
         Self::Grants,
+        Self::Clients,
         Self::SigningKeys,
     ];
 
@@ -78,6 +82,16 @@ impl Dust {
                        AND least(revoked_at, idle_expires_at, expires_at)
                            < $1 - CASE WHEN last_used_at IS NULL THEN interval '1 day'
                                        ELSE interval '30 days' END
+                     LIMIT $2 FOR UPDATE SKIP LOCKED)"
+            }
+            Self::Clients => {
+                "DELETE FROM oauth_clients WHERE ctid IN (
+                     SELECT ctid FROM oauth_clients client
+                     WHERE granted_at IS NULL AND registration <> 'manual' AND trust = 'ask'
+                       AND updated_at < $1 - interval '30 days'
+                       AND NOT EXISTS (
+                           SELECT FROM device_codes
+                           WHERE tenant_id = client.tenant_id AND client_uid = client.client_uid)
                      LIMIT $2 FOR UPDATE SKIP LOCKED)"
             }
             Self::SigningKeys => {

@@ -2,11 +2,14 @@
 
 use std::io::ErrorKind;
 
+use controller::store::{Author, Store, sweep::Dust};
 use proto::{
     access::v1::{DocumentPolicy, OauthSettings},
     admin::v1,
 };
+use runtime::clock::Clock;
 use serde_json::{Value, json};
+use sqlx::PgPool;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
@@ -207,6 +210,97 @@ async fn to_be_forgotten_later_is_paid_for() {
         let young: bool = sqlx::query_scalar(young).fetch_one(&mut sql).await.unwrap();
         assert_eq!(young, renewed, "{peer}");
     }
+}
+
+/// A23: for a device code the client of a document gets a row. It is paid for like one that registers,
+/// and there must be room.
+#[tokio::test]
+async fn a_device_code_for_a_document_costs_what_a_registration_costs() {
+    let world = World::start().await;
+    let host = Host::start(&world.stack).await;
+    let ask = async |peer: &str, path: &str| {
+        let id = host.url(path);
+        let document = json!({
+            "client_id": id, "client_name": "App", "redirect_uris": ["http://127.0.0.1/cb"],
+            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"],
+        });
+        host.put(path, &document);
+        let form = format!("client_id={}", encoded(&id));
+        let content_type = ("content-type", "application/x-www-form-urlencoded");
+        let lines = [("aldgate-peer", peer), content_type];
+        world.post("/device_authorization", &lines, &form).await
+    };
+    let first = ask("198.51.100.1:1", "/first").await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    let mut made = 0;
+    loop {
+        let app = json!({"client_name": format!("flood {made}"), "token_endpoint_auth_method": "none",
+            "redirect_uris": ["https://app.test/cb"]});
+        let peer = ("aldgate-peer", "198.51.100.1:1");
+        let answer = world.post("/register", &[peer], &app.to_string()).await;
+        if answer.status == 429 {
+            break;
+        }
+        made += 1;
+        assert!(made < 200, "nothing stops it");
+    }
+    let slow = ask("198.51.100.1:1", "/second").await;
+    assert_eq!(slow.status, 429, "{}", slow.text);
+    assert!(slow.header("retry-after").unwrap().parse::<u64>().unwrap() > 0);
+    // Who has a row, who is elsewhere and who is ours go on.
+    assert_eq!(ask("198.51.100.1:1", "/first").await.status, 200);
+    assert_eq!(ask("203.0.113.9:1", "/second").await.status, 200);
+
+    let mut sql = world.stack.postgres.connect("root", "aldgate").await;
+    let fill = "INSERT INTO oauth_clients (tenant_id, client_uid, slug, client_id, registration)
+                SELECT tenant_id, gen_random_uuid(), 'x' || n, 'x' || n, 'dynamic'
+                FROM tenants, generate_series(1, 10000) n";
+    sqlx::query(fill).execute(&mut sql).await.unwrap();
+    assert_eq!(ask("203.0.113.9:1", "/third").await.status, 429);
+    assert_eq!(ask("203.0.113.9:1", "/second").await.status, 200);
+}
+
+/// Clients that nobody ever allowed anything are forgotten after a month, and no others.
+#[tokio::test]
+async fn clients_that_were_never_allowed_anything_end() {
+    let world = World::start().await;
+    let mut sql = world.stack.postgres.connect("root", "aldgate").await;
+    for (slug, registration, trust, granted, days) in [
+        ("old", "dynamic", "ask", false, 31),
+        ("old-document", "document", "ask", false, 31),
+        ("young", "dynamic", "ask", false, 29),
+        ("allowed", "dynamic", "ask", true, 400),
+        ("registered", "manual", "ask", false, 400),
+        ("blocked", "dynamic", "blocked", false, 400),
+        ("trusted", "document", "trusted", false, 400),
+    ] {
+        sqlx::query(
+            "INSERT INTO oauth_clients (
+                 tenant_id, client_uid, slug, client_id, registration, trust, granted_at, updated_at
+             )
+             SELECT tenant_id, gen_random_uuid(), $1, $1, $2, $3,
+                    CASE WHEN $4 THEN now() END, now() - make_interval(days => $5)
+             FROM tenants",
+        )
+        .bind(slug)
+        .bind(registration)
+        .bind(trust)
+        .bind(granted)
+        .bind(days)
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    }
+    let address = world.stack.postgres.address("aldgate_app");
+    let pool = PgPool::connect(&address).await.unwrap();
+    let store = Store::new(pool, Clock::system());
+    let mut tx = store.platform(Author::task("test")).await.unwrap();
+    assert_eq!(tx.sweep(Dust::Clients, 100).await.unwrap(), 2);
+    tx.commit_unrecorded().await.unwrap();
+    let left = sqlx::query_scalar("SELECT slug FROM oauth_clients ORDER BY slug");
+    let left: Vec<String> = left.fetch_all(&mut sql).await.unwrap();
+    let kept = ["allowed", "blocked", "registered", "trusted", "young"];
+    assert_eq!(left, kept);
 }
 
 /// CIMD-2, CIMD-5, CIMD-6, A24, A26: a document makes a client as long as it says what it must.

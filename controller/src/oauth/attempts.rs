@@ -1,5 +1,6 @@
 //! How fast anything may be guessed: after a few free attempts each costs a pause, twice as long as the
-//! one before, and never for good. An attempt is counted before it is made.
+//! one before, and never for good: with each hour, those before count half. An attempt is counted
+//! before it is made.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -147,11 +147,12 @@ pub(crate) async fn verify(
     password: &str,
 ) -> Result<UserUid, Refused> {
     let network = attempts::network(visit.peer.ip());
-    let guess = Guess {
+    let mut guess = Guess {
         login: login.trim().to_lowercase(),
         network,
+        familiar: false,
     };
-    let account = begin(desk, visit, &guess).await?;
+    let account = begin(desk, visit, &mut guess).await?;
     let account = account.filter(|account| !account.disabled);
     let stored = account
         .as_ref()
@@ -185,7 +186,7 @@ pub(crate) async fn verify(
 }
 
 /// Counts the guess, and finds whose password it is about.
-async fn begin(desk: &Desk, visit: &Visit, guess: &Guess) -> Result<Option<Account>, Refused> {
+async fn begin(desk: &Desk, visit: &Visit, guess: &mut Guess) -> Result<Option<Account>, Refused> {
     let mut tx = enter(desk, visit).await?;
     if !Rules::of(tx.oauth_settings()?).passwords {
         return Err(Refused::Wrong);
@@ -210,27 +211,37 @@ async fn enter(desk: &Desk, visit: &Visit) -> Result<Tx<OneTenant>, Refused> {
 struct Guess {
     login: String,
     network: String,
+    /// Whether the account's owner has signed in from this network before.
+    familiar: bool,
 }
 
 impl Guess {
     /// `Some` is how long it must wait. Guesses from one network at one account soon cost minutes, so
     /// that only who guesses is kept out. Those at one account from everywhere, and those from one
-    /// network at everything, cost little, and the former nothing from where its owner has signed in.
-    async fn count(&self, tx: &mut Tx<OneTenant>) -> Result<Option<u64>, StoreError> {
-        let mut pause = attempts::count(tx, &self.pair(), PAIR).await?;
-        if pause.is_none() {
-            pause = attempts::count(tx, &self.everything(), NETWORK).await?;
+    /// network at everything, cost little, and nothing from where the account's owner has signed in.
+    async fn count(&mut self, tx: &mut Tx<OneTenant>) -> Result<Option<u64>, StoreError> {
+        let pause = attempts::count(tx, &self.pair(), PAIR).await?;
+        if pause.is_some() {
+            return Ok(pause);
         }
-        if pause.is_none() && !attempts::is_remembered(tx, &self.owner()).await? {
-            pause = attempts::count(tx, &self.account(), ACCOUNT).await?;
+        self.familiar = attempts::is_remembered(tx, &self.owner()).await?;
+        if self.familiar {
+            return Ok(None);
         }
-        Ok(pause)
+        let pause = attempts::count(tx, &self.everything(), NETWORK).await?;
+        if pause.is_some() {
+            return Ok(pause);
+        }
+        attempts::count(tx, &self.account(), ACCOUNT).await
     }
 
     async fn was_right(&self, tx: &mut Tx<OneTenant>) -> Result<(), StoreError> {
         attempts::forget(tx, &self.pair()).await?;
-        attempts::forgive(tx, &self.everything()).await?;
-        attempts::forgive(tx, &self.account()).await?;
+        // What was not counted takes nothing back.
+        if !self.familiar {
+            attempts::forgive(tx, &self.everything()).await?;
+            attempts::forgive(tx, &self.account()).await?;
+        }
         attempts::remember(tx, &self.owner()).await
     }
 

@@ -1,5 +1,5 @@
-//! Failed attempts of whatever can be guessed, by a hash of who tries what. Rows are bounded: they are
-//! forgotten after a day, and beyond a number the oldest go.
+//! Failed attempts of whatever can be guessed, by a hash of who tries what. They count half after each
+//! hour. Rows are bounded: they are forgotten after a day, and beyond a number the oldest go.
 
 use time::OffsetDateTime;
 
@@ -18,7 +18,9 @@ pub struct Pace {
 
 impl Tx<OneTenant> {
     /// Counts an attempt before its outcome is known, so that many at once count as many. `Some` is
-    /// how many seconds are left of a pause: the attempt does not count and must not be made.
+    /// how many seconds are left of a pause: the attempt does not count and must not be made. With
+    /// each hour those before count half; `updated_at` goes on by whole hours, so that a counter in
+    /// use gets lower as well.
     pub async fn count_attempt(
         &mut self,
         what: &[u8; 32],
@@ -28,14 +30,19 @@ impl Tx<OneTenant> {
             "INSERT INTO attempts (tenant_id, sha256, failures, blocked_until, updated_at)
              VALUES ($1, $2, 1, CASE WHEN 1 >= $4 THEN $3 + make_interval(secs => $5) END, $3)
              ON CONFLICT (tenant_id, sha256) DO UPDATE
-             SET failures = CASE WHEN attempts.updated_at < $3 - interval '1 day' THEN 1
-                                 ELSE least(attempts.failures + 1, 1000000) END,
-                 blocked_until = CASE
-                     WHEN attempts.updated_at < $3 - interval '1 day' THEN NULL
-                     WHEN attempts.failures + 1 >= $4 THEN $3 + make_interval(
-                         secs => least($5 * 2::float8 ^ least(attempts.failures + 1 - $4, 30), $6))
-                     END,
-                 updated_at = $3
+             SET (failures, blocked_until, updated_at) = (
+                 SELECT least(now_failed, 1000000),
+                        CASE WHEN now_failed >= $4 THEN $3 + make_interval(
+                            secs => least($5 * 2::float8 ^ least(now_failed - $4, 30), $6)) END,
+                        attempts.updated_at + make_interval(hours => hours)
+                 FROM (
+                     SELECT hours, (attempts.failures >> least(hours, 31)) + 1 AS now_failed
+                     FROM (
+                         SELECT floor(greatest(
+                             extract(epoch FROM $3 - attempts.updated_at), 0) / 3600)::int AS hours
+                     ) elapsed
+                 ) counted
+             )
              WHERE attempts.blocked_until IS NULL OR attempts.blocked_until <= $3
              RETURNING failures",
         )

@@ -107,6 +107,39 @@ async fn guesses_from_everywhere_slow_strangers_down_alone() {
     assert_eq!(world.sign_in("ada", RIGHT, "203.0.113.2").await.status, 303);
 }
 
+/// A40: many who share one network and mistype now and then are not slowed for good, and those who
+/// signed in from there before not at all.
+#[tokio::test]
+async fn an_office_is_not_slowed_by_its_typing_errors_for_good() {
+    let world = World::start().await;
+    assert_eq!(world.sign_in("ada", RIGHT, OFFICE).await.status, 303);
+    for user in 0..50 {
+        let guess = world
+            .sign_in(&format!("user-{user}"), "wrong", OFFICE)
+            .await;
+        assert_eq!(guess.status, 403, "{user}");
+    }
+    assert_eq!(world.sign_in("eve", RIGHT, OFFICE).await.status, 429);
+    assert_eq!(world.sign_in("ada", RIGHT, OFFICE).await.status, 303);
+    // That she signs in makes nobody else's guesses free.
+    assert_eq!(world.sign_in("eve", RIGHT, OFFICE).await.status, 429);
+    let mut sql = world.stack.postgres.connect("root", "aldgate").await;
+    // An hour goes by, in which somebody mistyped half-way through.
+    for _ in 0..2 {
+        let later = "UPDATE attempts SET updated_at = updated_at - interval '31 min',
+                         blocked_until = blocked_until - interval '31 min'";
+        sqlx::query(later).execute(&mut sql).await.unwrap();
+        assert_eq!(world.sign_in("user-0", "wrong", OFFICE).await.status, 403);
+    }
+    for user in 100..110 {
+        let guess = world
+            .sign_in(&format!("user-{user}"), "wrong", OFFICE)
+            .await;
+        assert_eq!(guess.status, 403, "{user}");
+    }
+    assert_eq!(world.sign_in("eve", RIGHT, OFFICE).await.status, 303);
+}
+
 /// A40: rows of guesses are bounded.
 #[tokio::test]
 async fn what_is_remembered_of_guesses_is_bounded() {
@@ -216,3 +249,4 @@ impl World {
 
 const RIGHT: &str = "correct horse battery";
 const HOME: &str = "192.0.2.7";
+const OFFICE: &str = "192.0.2.88";

@@ -248,7 +248,8 @@ impl Seeker<'_> {
         mut tx: Tx<OneTenant>,
         client_id: &str,
     ) -> Result<(Client, Option<Tx<OneTenant>>), NoClient> {
-        if client_id.is_empty() || client_id.len() > LONGEST_ID {
+        // That of an assertion comes from JSON, which can say a zero byte.
+        if client_id.is_empty() || client_id.len() > LONGEST_ID || client_id.contains('\0') {
             return Err(NoClient::Unknown);
         }
         let row = tx.client_by_id(client_id).await?;

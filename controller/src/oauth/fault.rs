@@ -14,7 +14,7 @@ use serde_json::json;
 use tonic::Code as Grpc;
 use uuid::Uuid;
 
-use super::params::Repeated;
+use super::params::Unfit;
 use crate::{
     error::{Error, chain},
     store::StoreError,
@@ -166,16 +166,19 @@ impl IntoResponse for Fault {
     }
 }
 
-impl From<Repeated> for Fault {
-    fn from(Repeated(name): Repeated) -> Self {
-        let known = name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        let name = if known { name.as_str() } else { "a parameter" };
-        Self::new(
-            Code::InvalidRequest,
-            format!("{name} is there more than once"),
-        )
+impl From<Unfit> for Fault {
+    fn from(unfit: Unfit) -> Self {
+        let text = match unfit {
+            Unfit::Repeated(name) => {
+                let known = name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                let name = if known { name.as_str() } else { "a parameter" };
+                format!("{name} is there more than once")
+            }
+            Unfit::Zero => "A parameter holds a zero byte".to_owned(),
+        };
+        Self::new(Code::InvalidRequest, text)
     }
 }
 

@@ -170,13 +170,10 @@ pub(crate) async fn body(request: Request) -> Result<bytes::Bytes, Setback> {
     body.map(|(_, body)| body).map_err(|_| Setback::TooLarge)
 }
 
-/// The parameters in a query or a form. No text that we keep holds a zero byte.
+/// The parameters in a query or a form.
 pub(crate) fn params(text: &[u8]) -> Result<Params, Setback> {
     if text.len() > LONGEST {
         return Err(Setback::TooLarge);
-    }
-    if text.contains(&0) || text.windows(3).any(|three| three == b"%00") {
-        return Err(Setback::Malformed);
     }
     Ok(Params::parse(text)?)
 }

@@ -9,7 +9,7 @@ use super::{
     client::NoClient,
     guest,
     pages::{Look, Trouble},
-    params::Repeated,
+    params::Unfit,
 };
 use crate::{
     error::{Error, chain},
@@ -27,8 +27,8 @@ pub(crate) enum Setback {
     #[error("the page is at the canonical origin")]
     Elsewhere(String),
     /// A parameter is there twice.
-    #[error("a parameter is repeated")]
-    Repeated(#[source] Repeated),
+    #[error("the parameter {0} is repeated")]
+    Repeated(String),
     /// Something is missing, or is no form.
     #[error("the request is malformed")]
     Malformed,
@@ -256,8 +256,11 @@ impl From<Error> for Setback {
     }
 }
 
-impl From<Repeated> for Setback {
-    fn from(error: Repeated) -> Self {
-        Self::Repeated(error)
+impl From<Unfit> for Setback {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Repeated(name) => Self::Repeated(name),
+            Unfit::Zero => Self::Malformed,
+        }
     }
 }

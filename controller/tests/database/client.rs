@@ -231,6 +231,46 @@ async fn a_client_proves_who_it_is_in_the_way_it_is_registered_with() {
     assert_eq!(world.revocations().await, 1);
 }
 
+/// A zero byte, which the database does not take, is the caller's mistake wherever it stands.
+#[tokio::test]
+async fn a_zero_byte_is_refused_and_not_asked_about() {
+    let world = World::start().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for path in ["/token", "/revoke", "/introspect", "/device_authorization"] {
+        for body in ["client_id=%00", "client_id=a&token=%00&code=%00", "%00=a"] {
+            let refused = world.post(path, &form, body).await;
+            assert_eq!(refused.status, 400, "{path} {body}: {}", refused.text);
+            assert_eq!(refused.body["error"], "invalid_request", "{path} {body}");
+        }
+        for (id, status) in [("a\0", 400), ("a%00", 400), ("a", 401)] {
+            let basic = basic(id, "x");
+            let lines = [form[0], ("authorization", basic.as_str())];
+            let refused = world
+                .post(path, &lines, "token=x&grant_type=refresh_token")
+                .await;
+            assert_eq!(refused.status, status, "{path} {id:?}: {}", refused.text);
+        }
+    }
+    let key = Key::generate();
+    let assertion = key.sign(&json!({}), &json!({"iss": "a\0", "sub": "a\0", "jti": "1"}));
+    let refused = world.introspect("", &asserted(&assertion)).await;
+    assert_eq!(refused.status, 401, "{}", refused.text);
+    let mut app = json!({
+        "client_name": "App", "redirect_uris": ["https://app.test/cb"],
+        "token_endpoint_auth_method": "private_key_jwt", "jwks": key.set(),
+    });
+    let json = [("content-type", "application/json")];
+    let good = world.post("/register", &json, &app.to_string()).await;
+    assert_eq!(good.status, 201, "{}", good.text);
+    app["jwks"]["keys"][0]["x5u"] = json!("a\0");
+    let refused = world.post("/register", &json, &app.to_string()).await;
+    assert_eq!(
+        (refused.status, &refused.body["error"]),
+        (400, &json!("invalid_client_metadata"))
+    );
+    assert!(!world.stack.log().contains("failed inside"));
+}
+
 /// A28: an assertion is good once, for us, from the client alone, and not for long.
 #[tokio::test]
 async fn an_assertion_proves_who_a_client_is_once() {

@@ -9,7 +9,7 @@ use super::{AuthMethod, Client, NoClient, Seeker, assertion};
 use crate::{
     oauth::{
         fault::{Code, Fault},
-        params::Params,
+        params::{Params, Unfit},
     },
     store::{OneTenant, Tx},
 };
@@ -188,6 +188,9 @@ fn basic(headers: &HeaderMap) -> Result<Option<Basic>, Fault> {
     let pair = String::from_utf8(pair).map_err(|_| unreadable())?;
     let (id, secret) = pair.split_once(':').ok_or_else(unreadable)?;
     let (plain_id, plain_secret) = (decoded(id), decoded(secret));
+    if plain_id.contains('\0') {
+        return Err(Fault::from(Unfit::Zero));
+    }
     let mut hashes = vec![sha256_of(secret)];
     if plain_secret != secret {
         hashes.push(sha256_of(&plain_secret));

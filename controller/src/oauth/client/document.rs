@@ -227,6 +227,9 @@ fn methods(named: [Option<OneOrMore>; 2], keys: &Keys) -> Vec<AuthMethod> {
 /// Public keys alone, and only from the document's own host.
 fn keys(client_id: &str, jwks: Option<Value>, uri: Option<String>) -> Result<Keys, &'static str> {
     if let Some(jwks) = jwks {
+        if intake::holds_zero(&jwks) {
+            return Err("its jwks cannot be used");
+        }
         let text = jwks.to_string();
         let set = KeySet::parse_jwks(text.as_bytes()).map_err(|_| "its jwks cannot be used")?;
         return Ok(if set.is_empty() {

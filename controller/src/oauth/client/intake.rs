@@ -52,6 +52,18 @@ pub(crate) fn strings(value: &Value) -> Option<Vec<&str>> {
     value.as_array()?.iter().map(Value::as_str).collect()
 }
 
+/// Whether a text in here holds a zero byte, which the database does not take.
+pub(crate) fn holds_zero(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_zero),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_zero(value)),
+    }
+}
+
 fn is_treacherous(c: char) -> bool {
     // What separates words stays until words are split.
     c.is_control() && !c.is_whitespace()

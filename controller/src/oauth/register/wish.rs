@@ -178,7 +178,7 @@ fn keys(sent: &Map<String, Value>) -> Result<(Option<Value>, Option<String>), Fa
             let text = jwks.to_string();
             let keys = KeySet::parse_jwks(text.as_bytes()).ok();
             let usable = keys.is_some_and(|keys| !keys.is_empty() && text.len() <= LONGEST_JWKS);
-            if !usable {
+            if !usable || intake::holds_zero(jwks) {
                 return Err(unfit("jwks must be a set of public keys, at most 16 KiB"));
             }
             Ok((Some(jwks.clone()), None))

@@ -105,6 +105,10 @@ fn a_document_that_is_not_what_it_must_be_is_refused() {
         bad[member] = value.clone();
         assert!(read(&bad).is_err(), "{member}: {value}");
     }
+    let zero = json!({"keys": [], "x": ["\0"]});
+    let mut bad = good();
+    bad["jwks"] = zero;
+    assert_eq!(read(&bad), Err("its jwks cannot be used"));
     let mut foreign = good();
     foreign["token_endpoint_auth_method"] = json!("private_key_jwt");
     foreign["jwks_uri"] = json!("https://evil.test/jwks.json");

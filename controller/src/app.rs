@@ -30,7 +30,7 @@ use crate::{
     revocation::{self, Logs, Publisher, Reached},
     settings::Settings,
     store::{Store, StoreError},
-    sync::{Feed, Registry, States, SyncService},
+    sync::{Feed, Registry, States, SyncService, Uses, uses},
     vault::Vault,
 };
 
@@ -96,6 +96,7 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
         feed,
         states,
         registry,
+        uses,
         vault,
         revocations,
     } = assemble(&settings, booted, &clock, &tasks, health.clone(), &shutdown).await?;
@@ -115,6 +116,7 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
         tasks.spawn("revocations in redis", publisher.run(soft.clone()));
     }
     tasks.spawn("node registry", registry.keep(store.clone(), soft.clone()));
+    tasks.spawn("grants in use", uses.keep(soft.clone()));
     tasks.spawn("sweep", sweep::keep(store.clone(), soft.clone()));
     tasks.spawn(
         "signing keys",
@@ -150,6 +152,7 @@ struct Assembled {
     feed: Feed,
     states: States,
     registry: Registry,
+    uses: uses::Keeper,
     vault: Arc<Vault>,
     revocations: Revocations,
 }
@@ -214,6 +217,7 @@ async fn assemble(
         .await
         .map_err(StartError::Nodes)?;
     let passwords = Passwords::new();
+    let (uses, keeper) = Uses::new(store.clone());
     let services = Services {
         admin: Admin::new(Parts {
             store: store.clone(),
@@ -231,6 +235,7 @@ async fn assemble(
             states.clone(),
             revocations.logs.clone(),
             registry.clone(),
+            uses,
             tasks.clone(),
             shutdown.soft(),
         ),
@@ -260,6 +265,7 @@ async fn assemble(
         feed,
         states,
         registry,
+        uses: keeper,
         vault,
         revocations,
     })

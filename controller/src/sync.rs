@@ -25,7 +25,11 @@ pub mod state;
 /// The RPC.
 pub mod stream;
 
+/// Which grants are in use.
+pub mod uses;
+
 pub use feed::Feed;
 pub use nodes::Registry;
 pub use state::{Cursor, State, States};
 pub use stream::SyncService;
+pub use uses::Uses;

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 pub use cores::{Cores, CoresError, Parts};
 
 use crate::{
-    authn::jwt::Jwt,
+    authn::{jwt::Jwt, uses::GrantUses},
     config::{self, Config, Gates, Source},
     limit::Limiter,
     revocation::{self, Revocations},
@@ -73,12 +73,13 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
     let (limiter, keeper) = Limiter::new(settings.rates);
     tasks.spawn("limits", keeper.run(shutdown.hard()));
     let dialer = Dialer::new(settings.policy, Resolver::System, settings.trust);
-    let jwt = Jwt::new(dialer.clone());
+    let (jwt, uses) = (Jwt::new(dialer.clone()), GrantUses::new());
     let cores = Cores::start(Parts {
         settings: settings.data,
         config: config.clone(),
         dialer,
         jwt: jwt.clone(),
+        uses: uses.clone(),
         revocations: revocations.clone(),
         limiter,
         clock: Clock::system(),
@@ -97,6 +98,7 @@ async fn serve(settings: Settings, telemetry: &Telemetry) -> Result<(), AppError
         node: settings.node,
         clock: Clock::system(),
         jwt: Some(jwt.clone()),
+        uses,
         revocations,
     };
     ops::serve(ops_port, ops.clone(), &tasks).await;

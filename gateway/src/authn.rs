@@ -37,6 +37,9 @@ mod forwarded;
 /// Access tokens of the tenant's authorization server.
 pub mod oauth;
 
+/// Which grants' access tokens were presented.
+pub mod uses;
+
 /// JSON Web Tokens in requests.
 mod bearer_jwt;
 
@@ -70,6 +73,7 @@ use self::{
     jwt::Jwt,
     oauth::Oauth,
     request::Request,
+    uses::GrantUses,
 };
 pub(crate) use self::{oauth::SCOPE, principal::principal};
 use crate::{
@@ -105,11 +109,11 @@ pub struct Verifiers {
 }
 
 impl Verifiers {
-    /// With these keys of other issuers, and what is known to be revoked.
-    pub fn new(jwt: Jwt, revocations: Revocations) -> Self {
+    /// With these keys of other issuers, and what is known to be revoked; tells which grants are in use.
+    pub fn new(jwt: Jwt, uses: GrantUses, revocations: Revocations) -> Self {
         Self {
             jwt,
-            oauth: Oauth::new(),
+            oauth: Oauth::new(uses),
             revocations,
         }
     }

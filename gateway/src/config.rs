@@ -8,7 +8,10 @@ use arc_swap::{ArcSwapOption, Cache};
 use runtime::{clock::Clock, ops::Gate, tls::Identity};
 
 use self::{identity::NodeIdentity, link::Controller, snapshot::Snapshot};
-use crate::{authn::jwt::Jwt, revocation::Revocations};
+use crate::{
+    authn::{jwt::Jwt, uses::GrantUses},
+    revocation::Revocations,
+};
 
 /// What a node serves at one moment: tenants with their servers and keys.
 pub mod snapshot;
@@ -118,6 +121,8 @@ pub struct Source {
     pub clock: Clock,
     /// Who fetches the keys that config names, if anybody does.
     pub jwt: Option<Jwt>,
+    /// Which grants are in use, for controllers to hear.
+    pub uses: GrantUses,
     /// Who takes in what is revoked.
     pub revocations: Revocations,
 }

@@ -68,7 +68,8 @@ pub(crate) async fn holder(
     let rights = tx.user_roles(granted.user).await?;
     let rights = rights.filter(|rights| !rights.disabled);
     if rights.is_some() {
-        tx.note_access_used(grant, issued).await?;
+        // Who is changing the grant now knows more of it.
+        tx.note_access_used(&[(grant, issued)]).await?;
     }
     Ok(rights.map(Holder::User))
 }

@@ -3,6 +3,7 @@
 
 use proto::id::GrantUid;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{
     OneTenant, StoreError, Tx, changed,
@@ -21,7 +22,7 @@ pub struct Family {
     pub current: Option<[u8; 32]>,
     /// When the current one took the place of the one before.
     pub rotated_at: Option<OffsetDateTime>,
-    /// When what was issued with the current one was first used here.
+    /// When it was first known that somebody uses what was issued with the current one, or later.
     pub current_used_at: Option<OffsetDateTime>,
     /// Which of its tokens was presented.
     pub presented: Presented,
@@ -151,27 +152,71 @@ impl Tx<OneTenant> {
         Ok(())
     }
 
-    /// Notes that an access token of a grant is in use here: whoever refreshed last got the answer.
+    /// Notes that access tokens which were issued then are in use: whoever refreshed last got the
+    /// answer, unless the token is from before. Waits for nobody; those grants that somebody is
+    /// changing just now are left out and returned.
     pub async fn note_access_used(
         &mut self,
+        used: &[(GrantUid, OffsetDateTime)],
+    ) -> Result<Vec<GrantUid>, StoreError> {
+        let (grants, issued): (Vec<Uuid>, Vec<OffsetDateTime>) = used
+            .iter()
+            .map(|(grant, issued)| (grant.uuid(), *issued))
+            .unzip();
+        // What locks checks the conditions again on rows as they then are.
+        let busy: Vec<Uuid> = sqlx::query_scalar(
+            "WITH used AS (
+                 SELECT * FROM unnest($2::uuid[], $3::timestamptz[]) AS used (grant_id, issued_at)
+             ), due AS (
+                 SELECT g.grant_id
+                 FROM grants g JOIN used ON g.grant_id = used.grant_id
+                 WHERE g.tenant_id = $1
+                   AND g.current_used_at IS NULL
+                   AND date_trunc('milliseconds', g.rotated_at) <= used.issued_at
+             ), locked AS (
+                 SELECT g.grant_id
+                 FROM grants g JOIN used ON g.grant_id = used.grant_id
+                 WHERE g.tenant_id = $1
+                   AND g.current_used_at IS NULL
+                   AND date_trunc('milliseconds', g.rotated_at) <= used.issued_at
+                 FOR NO KEY UPDATE OF g SKIP LOCKED
+             ), noted AS (
+                 UPDATE grants g
+                 SET current_used_at = $4
+                 FROM locked
+                 WHERE g.tenant_id = $1 AND g.grant_id = locked.grant_id
+                 RETURNING g.grant_id
+             )
+             SELECT grant_id FROM due EXCEPT SELECT grant_id FROM noted",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(grants)
+        .bind(issued)
+        .bind(self.time)
+        .fetch_all(&mut *self.sql)
+        .await?;
+        Ok(busy.into_iter().map(GrantUid::from_uuid).collect())
+    }
+
+    /// Notes that the token before the current one of a locked grant was presented late, which it is
+    /// after `due`; whether that is the first time.
+    pub async fn note_late(
+        &mut self,
         grant: GrantUid,
-        issued_at: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
+        due: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
             "UPDATE grants
-             SET current_used_at = $4
-             WHERE tenant_id = $1
-               AND grant_id = $2
-               AND current_used_at IS NULL
-               AND date_trunc('milliseconds', rotated_at) <= $3",
+             SET last_used_at = $3
+             WHERE tenant_id = $1 AND grant_id = $2 AND (last_used_at IS NULL OR last_used_at <= $4)",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(grant.uuid())
-        .bind(issued_at)
         .bind(self.time)
+        .bind(due)
         .execute(&mut *self.sql)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
     async fn forget_spent(&mut self, grant: GrantUid) -> Result<(), StoreError> {

@@ -35,6 +35,7 @@ use super::{
     nodes::{Connection, Greeting, Registry},
     session::{self, HEARTBEAT_SECS, Heard, Lane, Next, Plan, Session, Why},
     state::{Cursor, State, States},
+    uses::Uses,
 };
 use crate::{grpc::NodeIdentity, revocation::Logs};
 
@@ -47,16 +48,19 @@ pub struct SyncService {
     states: States,
     logs: Logs,
     nodes: Registry,
+    uses: Uses,
     tasks: Tasks,
     soft: CancellationToken,
 }
 
 impl SyncService {
-    /// A service that brings nodes to the newest of `states` and `logs` until `soft` is cancelled.
+    /// A service that brings nodes to the newest of `states` and `logs` until `soft` is cancelled, and
+    /// passes on which grants they see in use.
     pub fn new(
         states: States,
         logs: Logs,
         nodes: Registry,
+        uses: Uses,
         tasks: Tasks,
         soft: CancellationToken,
     ) -> Self {
@@ -64,6 +68,7 @@ impl SyncService {
             states,
             logs,
             nodes,
+            uses,
             tasks,
             soft,
         }
@@ -121,6 +126,7 @@ impl SyncService {
             heard: &watch::Sender::new(Progress::new()),
             connection: &connection,
             logs: &self.logs,
+            uses: &self.uses,
             revoked: &AtomicU64::new(lane.sent()),
         };
         let session = Session::new(plan, have, &state, snapshot_id());
@@ -168,6 +174,7 @@ struct Talk<'a> {
     heard: &'a watch::Sender<Progress>,
     connection: &'a Connection,
     logs: &'a Logs,
+    uses: &'a Uses,
     /// Revocations up to here were sent.
     revoked: &'a AtomicU64,
 }
@@ -199,6 +206,11 @@ impl Talk<'_> {
                 Some(Said::Ack(ack)) => {
                     self.connection.acked(&ack);
                     Some(Arc::new(ack))
+                }
+                Some(Said::Uses(uses)) => {
+                    self.connection.seen();
+                    self.uses.hear(uses);
+                    None
                 }
                 // What a newer node says beyond this contract is a sign of life.
                 Some(Said::Pong(_)) | None => {

@@ -35,6 +35,9 @@ pub(crate) mod hold;
 /// A host of documents, over TLS.
 pub(crate) mod host;
 
+/// A node at the config stream.
+pub(crate) mod node;
+
 /// Certificates.
 mod pki;
 

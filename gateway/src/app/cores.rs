@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::{Lines, Log, Writer},
-    authn::{Verifiers, jwt::Jwt},
+    authn::{Verifiers, jwt::Jwt, uses::GrantUses},
     config::Config,
     door,
     limit::Limiter,
@@ -42,6 +42,8 @@ pub struct Parts {
     pub dialer: Dialer,
     /// Verifies the tokens of other issuers.
     pub jwt: Jwt,
+    /// Which grants are in use.
+    pub uses: GrantUses,
     /// What is revoked.
     pub revocations: Revocations,
     /// Calls per time.
@@ -96,7 +98,7 @@ impl Cores {
             peers: Peers::new(parts.settings.connections_per_ip),
             config: parts.config,
             dialer: parts.dialer,
-            verifiers: Verifiers::new(parts.jwt, parts.revocations),
+            verifiers: Verifiers::new(parts.jwt, parts.uses, parts.revocations),
             limiter: parts.limiter,
             clock: parts.clock,
             node: parts.node,

@@ -15,6 +15,7 @@ use super::{
     caller::{Person, Proof},
     remembered::{Remembered, TokenId},
     request::Request,
+    uses::GrantUses,
     verifications::Verifications,
 };
 use crate::{config::snapshot::Tenant, route::Target};
@@ -28,6 +29,7 @@ pub struct Oauth(Arc<Shared>);
 
 struct Shared {
     remembered: Remembered<Verified>,
+    uses: GrantUses,
     verifications: Verifications,
 }
 
@@ -76,10 +78,11 @@ pub(super) fn is_of(tenant: &Tenant, text: &str) -> bool {
 }
 
 impl Oauth {
-    /// No tokens yet.
-    pub fn new() -> Self {
+    /// No tokens yet. Of those that come, `uses` hears once.
+    pub fn new(uses: GrantUses) -> Self {
         Self(Arc::new(Shared {
             remembered: Remembered::new(),
+            uses,
             verifications: Verifications::counted_in("aldgate_access_token_verifications_total"),
         }))
     }
@@ -99,6 +102,9 @@ impl Oauth {
         self.0.remembered.recall_or(&id, holds, || {
             let outcome = Verified::new(text, tenant, request);
             self.0.verifications.count(&outcome);
+            if let Ok(verified) = &outcome {
+                self.0.uses.note(&verified.token);
+            }
             outcome
         })
     }
@@ -164,12 +170,6 @@ fn limits(token: &AccessToken) -> Option<Scopes> {
         (true, _) => None,
         (false, true) => Some(Scopes::reading()),
         (false, false) => Some(Scopes::nothing()),
-    }
-}
-
-impl Default for Oauth {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use egress::{Dialer, Endpoint, Policy, Resolver, Trust};
 use gateway::{
     app::{Cores, Parts},
-    authn::jwt::Jwt,
+    authn::{jwt::Jwt, uses::GrantUses},
     config::{
         Config,
         lease::Lease,
@@ -119,6 +119,7 @@ impl World {
             config: config.clone(),
             dialer,
             jwt,
+            uses: GrantUses::new(),
             revocations: revocations.clone(),
             limiter: Limiter::new(RateSettings::default()).0,
             clock,

@@ -68,7 +68,7 @@ fn next(family: &Family, now: OffsetDateTime) -> Next {
         Presented::Current => Next::Rotate,
         Presented::Spent => Next::End,
         Presented::Previous => {
-            let age = family.rotated_at.map_or(Duration::MAX, |at| now - at);
+            let age = age(family, now);
             let unused = family.current_used_at.is_none();
             if age <= OVERLAP || unused && age <= LONGEST_OVERLAP {
                 Next::Again
@@ -77,6 +77,11 @@ fn next(family: &Family, now: OffsetDateTime) -> Next {
             }
         }
     }
+}
+
+/// Of the current token.
+fn age(family: &Family, now: OffsetDateTime) -> Duration {
+    family.rotated_at.map_or(Duration::MAX, |at| now - at)
 }
 
 async fn rotate(
@@ -109,7 +114,16 @@ async fn again(
     // The key that it was made with is gone: then it cannot be said again.
     let token = token.ok_or_else(invalid_grant)?;
     let issued = mint::mint(&mut tx, call, bearer, Some(token)).await?;
-    tx.commit_unrecorded().await?;
+    let now = tx.time();
+    let due = family.rotated_at.unwrap_or(now) + OVERLAP;
+    if now > due && tx.note_late(grant, due).await? {
+        // A client that did not get the answer, or somebody else: worth knowing, and once.
+        tx.turn_to("oauth.refresh_late");
+        let entry = entry(&tx, &family.grant);
+        tx.commit_recorded(&entry).await?;
+    } else {
+        tx.commit_unrecorded().await?;
+    }
     Ok(issued)
 }
 

@@ -1,8 +1,15 @@
 //! Refresh tokens.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant, SystemTime},
+};
+
+use proto::sync::v1::{GrantUse, GrantUses, sync_request::Kind};
+use uuid::Uuid;
 
 use super::world::{INVALID_GRANT, ISSUER, World, error, text};
+use crate::support::node::Node;
 
 /// REF-1, A17: each use gives a new token; asking for less does not make the grant smaller, and asking
 /// for more changes nothing.
@@ -123,14 +130,69 @@ async fn the_token_before_is_good_until_its_successor_is_used() {
     let again = world.refresh("app", first, &[]).await;
     assert_eq!(text(&again.body, "refresh_token"), second);
     world
-        .sql("UPDATE grants SET rotated_at = rotated_at - interval '2 hours'")
+        .sql(
+            "UPDATE grants SET rotated_at = rotated_at - interval '2 hours',
+                               last_used_at = last_used_at - interval '2 hours'",
+        )
         .await;
-    let again = world.refresh("app", first, &[]).await;
-    assert_eq!(text(&again.body, "refresh_token"), second);
+    for _ in 0..2 {
+        let again = world.refresh("app", first, &[]).await;
+        assert_eq!(text(&again.body, "refresh_token"), second);
+        assert_eq!(world.recorded("oauth.refresh_late").await, 1, "once");
+    }
 
     let form = [("client_id", "app"), ("token", access.as_str())];
     let told = world.post("/introspect", &form).await;
     assert_eq!(told.body["active"], true, "{told:?}");
+    assert_eq!(
+        error(&world.refresh("app", first, &[]).await),
+        INVALID_GRANT
+    );
+    assert_eq!(world.end_of(grant).await, "reuse");
+    assert_eq!(
+        error(&world.refresh("app", &second, &[]).await),
+        INVALID_GRANT
+    );
+}
+
+/// A13, oauth.md §8.3: a node says that the successor's access token is in use; then the token before is
+/// good for the rest of its minute, and tells of theft afterwards.
+#[tokio::test]
+async fn a_use_at_a_node_ends_the_overlap_after_a_minute() {
+    let mut world = World::start().await;
+    let (tokens, grant) = world.tokens("app").await;
+    let (first, before) = (
+        text(&tokens, "refresh_token"),
+        issued(&world, &tokens).await,
+    );
+    let answer = world.refresh("app", first, &[]).await;
+    let second = text(&answer.body, "refresh_token").to_owned();
+    let after = issued(&world, &answer.body).await;
+    let (other, other_grant) = world.tokens("other").await;
+    let other_issued = issued(&world, &other).await;
+
+    let node = Node::new(&world.stack).await;
+    let acme = world.acme;
+    let nobody = Uuid::now_v7();
+    // A token from before the rotation, another tenant's grant, no grant at all: only the last counts.
+    node.say(uses(&[
+        (acme, grant, before),
+        (nobody, grant, after),
+        (acme, nobody, after),
+        (acme, other_grant, other_issued),
+    ]))
+    .await;
+    world.is_used_soon(other_grant).await;
+    assert!(!world.is_used(grant).await);
+    node.say(uses(&[(acme, grant, after)])).await;
+    world.is_used_soon(grant).await;
+
+    let again = world.refresh("app", first, &[]).await;
+    assert_eq!(text(&again.body, "refresh_token"), second);
+    assert_eq!(world.recorded("oauth.refresh_late").await, 0);
+    world
+        .sql("UPDATE grants SET rotated_at = rotated_at - interval '61 seconds'")
+        .await;
     assert_eq!(
         error(&world.refresh("app", first, &[]).await),
         INVALID_GRANT
@@ -198,4 +260,39 @@ async fn a_grant_that_is_over_gives_no_tokens() {
         error(&world.refresh("app", second, &[]).await),
         INVALID_GRANT
     );
+}
+
+impl World {
+    async fn is_used(&mut self, grant: Uuid) -> bool {
+        let statement = "SELECT current_used_at IS NOT NULL FROM grants WHERE grant_id = $1";
+        let found = sqlx::query_scalar(statement).bind(grant);
+        found.fetch_one(&mut self.sql).await.unwrap()
+    }
+
+    async fn is_used_soon(&mut self, grant: Uuid) {
+        let began = Instant::now();
+        while !self.is_used(grant).await {
+            let log = self.stack.log();
+            assert!(began.elapsed() < Duration::from_secs(20), "{log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// When an access token was issued, to the millisecond.
+async fn issued(world: &World, tokens: &serde_json::Value) -> SystemTime {
+    let token = world.read(text(tokens, "access_token")).await;
+    token.issued_at()
+}
+
+/// What a node says of tenants, grants and their tokens.
+fn uses(all: &[(Uuid, Uuid, SystemTime)]) -> Kind {
+    let one = |&(tenant, grant, issued): &(Uuid, Uuid, SystemTime)| GrantUse {
+        tenant_uid: tenant.to_string(),
+        grant_uid: grant.to_string(),
+        issue_time: Some(issued.into()),
+    };
+    Kind::Uses(GrantUses {
+        uses: all.iter().map(one).collect(),
+    })
 }

@@ -13,11 +13,13 @@ use uuid::{NoContext, Timestamp, Uuid};
 use super::*;
 use crate::config::snapshot::TenantSpec;
 
-/// One signature check per token and node, whoever asks; what else it takes is asked each time.
+/// One signature check per token and node, whoever asks, and one word to the controllers; what else it
+/// takes is asked each time.
 #[test]
 fn a_token_is_verified_once_and_judged_each_time() {
     let recorder = PrometheusBuilder::new().build_recorder();
-    let oauth = metrics::with_local_recorder(&recorder, Oauth::new);
+    let uses = GrantUses::new();
+    let oauth = metrics::with_local_recorder(&recorder, || Oauth::new(uses.clone()));
     let verified = || {
         let text = recorder.handle().render();
         let name = "aldgate_access_token_verifications_total{outcome=\"accepted\"} ";
@@ -51,12 +53,19 @@ fn a_token_is_verified_once_and_judged_each_time() {
         Attempt::Rejected(Reason::Foreign)
     ));
     assert_eq!(verified(), 1);
+    let told = uses.take().uses;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].grant_uid, Uuid::from_u128(3).to_string());
+    assert_eq!(told[0].issue_time, Some(now().into()));
+    assert!(matches!(at(&here, "s1", now()), Attempt::Accepted(_)));
+    assert!(uses.is_empty(), "once for each token");
     let late = now() + Duration::from_hours(1) + access::LEEWAY;
     assert!(matches!(at(&here, "s1", late), Attempt::Expired));
     assert!(matches!(
         at(&tenant(&[&other]), "s1", now()),
         Attempt::Rejected(Reason::Unknown)
     ));
+    assert!(uses.is_empty(), "what is refused tells nothing");
     assert!(is_of(&here, &text) && !is_of(&tenant(&[&other]), &text));
 }
 

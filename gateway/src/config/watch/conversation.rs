@@ -20,13 +20,16 @@ use tonic::{Status, Streaming, transport::Channel};
 
 pub(in crate::config) use self::end::End;
 use super::{Node, SILENCE, Trust};
-use crate::config::{
-    compile::Compiled,
-    lease_feed::{Heard, LeaseFeed},
-    link::Backoff,
-    meters::count_divergence,
-    replica::{Comparison, Leases},
-    staging::Staging,
+use crate::{
+    authn::uses::GrantUses,
+    config::{
+        compile::Compiled,
+        lease_feed::{Heard, LeaseFeed},
+        link::Backoff,
+        meters::count_divergence,
+        replica::{Comparison, Leases},
+        staging::Staging,
+    },
 };
 
 /// Why a conversation ends.
@@ -63,6 +66,7 @@ enum Phase {
 #[derive(Debug, Default)]
 struct Owed {
     ack: bool,
+    uses: bool,
     pong: bool,
 }
 
@@ -131,11 +135,17 @@ fn hello(node: &mut Node) -> Hello {
 }
 
 impl Owed {
-    /// The next message, where `ack` says how things are now.
-    fn next(&mut self, acked: &mut Option<Ack>, ack: Ack) -> SyncRequest {
+    fn anything(&self) -> bool {
+        self.ack || self.uses || self.pong
+    }
+
+    /// The next message, where `ack` says how things are now, and `uses` which grants are in use.
+    fn next(&mut self, acked: &mut Option<Ack>, ack: Ack, uses: &GrantUses) -> SyncRequest {
         let kind = if std::mem::take(&mut self.ack) {
             *acked = Some(ack.clone());
             sync_request::Kind::Ack(ack)
+        } else if std::mem::take(&mut self.uses) {
+            sync_request::Kind::Uses(uses.take())
         } else {
             self.pong = false;
             sync_request::Kind::Pong(Pong {})
@@ -154,10 +164,11 @@ impl Talk<'_> {
                 // this node, say.
                 biased;
                 () = sleep_until(self.silent_at) => return Err(End::Silent),
-                room = outbox.reserve(), if self.owed.ack || self.owed.pong => {
+                room = outbox.reserve(), if self.owed.anything() => {
                     let room = room.map_err(|_| End::Broken(Status::ok("it ended")))?;
                     let ack = self.ack();
-                    room.send(self.owed.next(&mut self.acked, ack));
+                    let uses = &self.node.source.uses;
+                    room.send(self.owed.next(&mut self.acked, ack, uses));
                 }
                 frame = self.frames.message() => {
                     let frame = frame.map_err(End::Broken)?;
@@ -258,6 +269,7 @@ impl Talk<'_> {
 
     fn beat(&mut self, beat: &Heartbeat) -> Result<(), End> {
         self.owed.pong = true;
+        self.owed.uses = !self.node.source.uses.is_empty();
         let revocations = &self.node.source.revocations;
         revocations.beat(beat, std::time::Instant::now());
         let Phase::Deltas = self.phase else {

@@ -13,6 +13,7 @@ use runtime::{clock::Clock, ops::Ops, shutdown::Tasks};
 use self::fake::{Conversation, FakeController, Pki};
 use super::*;
 use crate::{
+    authn::uses::GrantUses,
     config::samples::{self, cursor, seen},
     revocation::Revocations,
 };
@@ -22,6 +23,9 @@ mod fake;
 
 /// Revocations.
 mod revocations;
+
+/// Which grants are in use.
+mod uses;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_ready_when_it_has_a_snapshot_and_its_leases() {
@@ -199,7 +203,10 @@ async fn a_node_asked_to_leave_goes_to_another_controller() {
         FakeController::start(&pki).await,
         FakeController::start(&pki).await,
     ];
-    let _stage = Stage::with(&pki, &controllers.each_ref().map(FakeController::address));
+    let _stage = Stage::with(source(
+        &pki,
+        &controllers.each_ref().map(FakeController::address),
+    ));
     let [one, other] = &mut controllers;
     let (talk, next) = tokio::select! {
         talk = one.sync() => (talk, other),
@@ -221,7 +228,7 @@ async fn a_controller_that_is_not_there_is_passed_over() {
     let address = format!("https://{}", gone.local_addr().unwrap());
     drop(gone);
     let addresses = [address.parse().unwrap(), there.address()];
-    let _stage = Stage::with(&pki, &addresses);
+    let _stage = Stage::with(source(&pki, &addresses));
     there.sync().await.hello().await;
 }
 
@@ -231,7 +238,7 @@ async fn a_controller_with_a_foreign_certificate_is_not_spoken_to() {
     let mut foreign = FakeController::start(&Pki::new()).await;
     let mut trusted = FakeController::start(&ours).await;
     let addresses = [foreign.address(), trusted.address()];
-    let _stage = Stage::with(&ours, &addresses);
+    let _stage = Stage::with(source(&ours, &addresses));
     trusted.sync().await.hello().await;
     assert!(foreign.is_untouched());
 }
@@ -241,6 +248,7 @@ struct Stage {
     config: Config,
     ops: Ops,
     revocations: Revocations,
+    uses: GrantUses,
     controller: FakeController,
     leases: Option<fake::Leases>,
     soft: CancellationToken,
@@ -250,11 +258,14 @@ impl Stage {
     async fn new() -> Self {
         let pki = Pki::new();
         let controller = FakeController::start(&pki).await;
-        let (config, ops, revocations, soft) = Self::with(&pki, &[controller.address()]);
+        let source = source(&pki, &[controller.address()]);
+        let uses = source.uses.clone();
+        let (config, ops, revocations, soft) = Self::with(source);
         Self {
             config,
             ops,
             revocations,
+            uses,
             controller,
             leases: None,
             soft,
@@ -262,17 +273,13 @@ impl Stage {
     }
 
     /// A node on its own.
-    fn with(
-        pki: &Pki,
-        controllers: &[Controller],
-    ) -> (Config, Ops, Revocations, CancellationToken) {
+    fn with(source: Source) -> (Config, Ops, Revocations, CancellationToken) {
         let config = Config::new();
         let ops = Ops::new(PrometheusBuilder::new().build_recorder().handle());
         let gates = Gates {
             config: ops.gate("config"),
             leases: ops.gate("leases"),
         };
-        let source = pki.source(controllers, Clock::fixed(UNIX_EPOCH).0);
         let (revocations, soft) = (source.revocations.clone(), CancellationToken::new());
         let tasks = Tasks::new();
         tasks.spawn("node", run(config.clone(), source, gates, soft.clone()));
@@ -313,6 +320,10 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.soft.cancel();
     }
+}
+
+fn source(pki: &Pki, controllers: &[Controller]) -> Source {
+    pki.source(controllers, Clock::fixed(UNIX_EPOCH).0)
 }
 
 /// A tenant with a server that wants a credential.

@@ -26,6 +26,7 @@ use tonic::{
 };
 
 use crate::{
+    authn::uses::GrantUses,
     config::{Source, identity::NodeIdentity, link::Controller, samples},
     revocation::Revocations,
 };
@@ -70,6 +71,7 @@ impl Pki {
             node,
             clock,
             jwt: None,
+            uses: GrantUses::new(),
             revocations: Revocations::new(),
         }
     }
@@ -207,7 +209,7 @@ impl Conversation {
         }
     }
 
-    async fn heard(&mut self) -> sync_request::Kind {
+    pub(super) async fn heard(&mut self) -> sync_request::Kind {
         let message = within(self.said.message()).await.unwrap();
         message.unwrap().kind.unwrap()
     }

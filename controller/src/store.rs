@@ -62,6 +62,9 @@ pub mod document;
 /// What users allowed clients.
 pub mod grant;
 
+/// In which history numbers count.
+pub(crate) mod epoch;
+
 /// The revision row.
 pub mod head;
 

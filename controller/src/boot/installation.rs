@@ -1,25 +1,18 @@
 //! The installation's own rows: its identity, the check of the key-encryption key, and the epoch.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use seal::Kek;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::BootError;
-use crate::store::{self, StoreError};
+use crate::store::{self, StoreError, epoch};
 
 #[derive(sqlx::FromRow)]
 struct Canary {
     kek_id: String,
     sealed: Vec<u8>,
-}
-
-/// Which database cluster this is, and which of its timelines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
-struct Cluster {
-    system_identifier: i64,
-    timeline: i32,
 }
 
 /// Whether the key at hand is the installation's.
@@ -48,7 +41,7 @@ pub(super) async fn check(app: &PgPool, kek: &Kek) -> Result<(), BootError> {
 /// The installation's id, after making its rows if this is the first boot, and after moving to a
 /// new epoch if the database is another one than before.
 pub(super) async fn establish(app: &PgPool, kek: &Kek, now: SystemTime) -> Result<Uuid, BootError> {
-    let cluster = cluster(app).await?;
+    let cluster = epoch::cluster(app).await?;
     let mut sql = begin(app).await?;
     // Others that boot at the same time wait here.
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
@@ -64,7 +57,7 @@ pub(super) async fn establish(app: &PgPool, kek: &Kek, now: SystemTime) -> Resul
             deployment
         }
     };
-    keep_epoch(&mut sql, cluster, now).await?;
+    epoch::keep(&mut sql, cluster, now).await?;
     sql.commit().await.map_err(StoreError::from)?;
     Ok(deployment)
 }
@@ -131,82 +124,6 @@ async fn insert(
     Ok(())
 }
 
-/// Which cluster answers; `None` where the role may not ask, as on some managed services.
-async fn cluster(app: &PgPool) -> Result<Option<Cluster>, StoreError> {
-    let found = sqlx::query_as(
-        "SELECT s.system_identifier, c.timeline_id AS timeline
-         FROM pg_control_system() s, pg_control_checkpoint() c",
-    )
-    .fetch_one(app)
-    .await;
-    match found {
-        Ok(cluster) => Ok(Some(cluster)),
-        Err(error) if denied(&error) => {
-            tracing::warn!(
-                "the database does not tell its system identifier; a restore or failover cannot be noticed at boot"
-            );
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn denied(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    code.as_deref() == Some("42501")
-}
-
-/// Makes the revision row, or moves it to a new epoch: after a restore or a failover, revision
-/// numbers may come again with another meaning. Epochs are times, so that they never come again.
-async fn keep_epoch(
-    sql: &mut Transaction<'static, Postgres>,
-    cluster: Option<Cluster>,
-    now: SystemTime,
-) -> Result<(), StoreError> {
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let stored: Option<Cluster> =
-        sqlx::query_as("SELECT system_identifier, timeline FROM config_head FOR UPDATE")
-            .fetch_optional(&mut **sql)
-            .await?;
-    let statement = match (stored, cluster) {
-        (None, _) => {
-            "INSERT INTO config_head (epoch, revision, system_identifier, timeline)
-             VALUES ($1, 0, $2, $3)"
-        }
-        (Some(_), None) => return Ok(()),
-        (Some(stored), Some(cluster)) if stored == cluster => return Ok(()),
-        (Some(UNKNOWN), Some(_)) => {
-            "UPDATE config_head
-             SET system_identifier = $2, timeline = $3
-             WHERE $1::bigint IS NOT NULL"
-        }
-        (Some(_), Some(_)) => {
-            tracing::warn!("the database was restored or failed over; config moves to a new epoch");
-            "UPDATE config_head
-             SET epoch = greatest(epoch + 1, $1), system_identifier = $2, timeline = $3"
-        }
-    };
-    let cluster = cluster.unwrap_or(UNKNOWN);
-    let done = sqlx::query(statement)
-        .bind(i64::try_from(now).unwrap_or(1))
-        .bind(cluster.system_identifier)
-        .bind(cluster.timeline)
-        .execute(&mut **sql)
-        .await?;
-    store::changed("config_head", 1, done.rows_affected())?;
-    sqlx::query("SELECT pg_notify('config', '')")
-        .execute(&mut **sql)
-        .await?;
-    Ok(())
-}
-
-/// Stored while the cluster could not be told.
-const UNKNOWN: Cluster = Cluster {
-    system_identifier: 0,
-    timeline: 0,
-};
 /// "aldgate" in ASCII; no other lock of ours is a single number.
 const LOCK: i64 = 0x61_6c64_6761_7465;
 

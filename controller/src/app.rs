@@ -23,6 +23,7 @@ use crate::{
     admin::{Admin, Pages, Parts},
     auth::{AuthDoor, Desk},
     boot::{BootError, Booted, boot},
+    epoch::{self, Doubts},
     error::chain,
     grpc::{Grpc, GrpcError, Services},
     lease::LeaseService,
@@ -97,6 +98,7 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
         states,
         registry,
         uses,
+        doubts,
         vault,
         revocations,
     } = assemble(&settings, booted, &clock, &tasks, health.clone(), &shutdown).await?;
@@ -107,6 +109,7 @@ pub async fn run(settings: Settings, ops: Ops) -> Result<(), StartError> {
         "feed gate",
         open_with_config(states, revocations.logs, config, soft.clone()),
     );
+    tasks.spawn("epoch", epoch::keep(doubts, store.clone(), soft.clone()));
     tasks.spawn("revocations", revocations.feed.run(soft.clone()));
     tasks.spawn(
         "expired revocations",
@@ -153,6 +156,7 @@ struct Assembled {
     states: States,
     registry: Registry,
     uses: uses::Keeper,
+    doubts: Doubts,
     vault: Arc<Vault>,
     revocations: Revocations,
 }
@@ -166,12 +170,16 @@ struct Revocations {
 }
 
 impl Revocations {
-    fn new(pool: sqlx::PgPool, url: Option<&SecretString>) -> Result<Self, StartError> {
-        let (feed, logs) = revocation::Feed::new(pool);
+    fn new(
+        pool: sqlx::PgPool,
+        url: Option<&SecretString>,
+        doubts: &Doubts,
+    ) -> Result<Self, StartError> {
+        let (feed, logs) = revocation::Feed::new(pool, doubts.clone());
         let (publisher, redis) = match url {
             Some(url) if !revocation::redis::is_url(url) => return Err(StartError::Redis),
             Some(url) => {
-                let (publisher, redis) = Publisher::new(url.clone(), logs.clone());
+                let (publisher, redis) = Publisher::new(url.clone(), logs.clone(), doubts.clone());
                 (Some(publisher), redis)
             }
             None => {
@@ -211,8 +219,9 @@ async fn assemble(
     let (dialer, documents) = (reach(&egress.allowed), reach(&egress.documents));
     let vault = Arc::new(booted.vault);
     let store = booted.store;
-    let revocations = Revocations::new(booted.feed.clone(), settings.redis.as_ref())?;
-    let (feed, states) = Feed::new(booted.feed);
+    let doubts = Doubts::new();
+    let revocations = Revocations::new(booted.feed.clone(), settings.redis.as_ref(), &doubts)?;
+    let (feed, states) = Feed::new(booted.feed, doubts.clone());
     let registry = Registry::load(&store, clock.clone(), states.clone())
         .await
         .map_err(StartError::Nodes)?;
@@ -266,6 +275,7 @@ async fn assemble(
         states,
         registry,
         uses: keeper,
+        doubts,
         vault,
         revocations,
     })

@@ -24,6 +24,9 @@ pub mod store;
 /// Keys that open stored credentials.
 pub mod vault;
 
+/// Whether the database still is what it was.
+pub mod epoch;
+
 /// Being woken by the database.
 pub(crate) mod notification;
 

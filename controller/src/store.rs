@@ -63,7 +63,7 @@ pub mod document;
 pub mod grant;
 
 /// In which history numbers count.
-pub(crate) mod epoch;
+pub mod epoch;
 
 /// The revision row.
 pub mod head;

@@ -21,7 +21,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -53,6 +53,10 @@ pub struct Revocations(Arc<Inner>);
 struct Inner {
     set: Set,
     position: Mutex<Position>,
+    /// Where it was at the last heartbeat.
+    before: Mutex<Position>,
+    /// Whether the last heartbeat named fewer.
+    behind: AtomicBool,
     freshness: Freshness,
     /// Rung when something was revoked: open streams are looked at.
     news: watch::Sender<()>,
@@ -109,6 +113,8 @@ impl Revocations {
         Self(Arc::new(Inner {
             set: Set::default(),
             position: Mutex::default(),
+            before: Mutex::default(),
+            behind: AtomicBool::new(false),
             freshness: Freshness::new(Instant::now()),
             news: watch::Sender::new(()),
             generation: AtomicU64::new(0),
@@ -169,10 +175,26 @@ impl Revocations {
         Ok(())
     }
 
-    /// Takes a controller's word for how many revocations there are.
+    /// Takes a controller's word for how many revocations there are. One that names fewer than we had at
+    /// the heartbeat before speaks of another history, and confirms nothing; that we have more than it
+    /// names at this moment only means that Redis is quicker.
     pub fn beat(&self, beat: &Heartbeat, now: Instant) {
-        let epoch = beat.head.map_or(0, |head| head.epoch);
-        self.confirm(Feed::Stream, epoch, beat.revocation_head, now);
+        let (epoch, head) = (beat.head.map_or(0, |head| head.epoch), beat.revocation_head);
+        let position = *self.at();
+        let before = std::mem::replace(&mut *self.before(), position);
+        let behind = before.of(epoch) > head;
+        if behind && !self.0.behind.swap(true, Ordering::AcqRel) {
+            tracing::error!(
+                epoch,
+                head,
+                held = before.of(epoch),
+                "the controller knows of fewer revocations than this node; it confirms nothing"
+            );
+        }
+        if !behind {
+            self.0.behind.store(false, Ordering::Release);
+            self.confirm(Feed::Stream, epoch, head, now);
+        }
     }
 
     /// Everything up to `head` is what there was at `now`. It confirms only if we have that.
@@ -201,6 +223,11 @@ impl Revocations {
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         gauge!("aldgate_revocation_position").set(position.sequence() as f64);
         covered
+    }
+
+    fn before(&self) -> std::sync::MutexGuard<'_, Position> {
+        let before = &self.0.before;
+        before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn at(&self) -> std::sync::MutexGuard<'_, Position> {

@@ -1,7 +1,7 @@
 //! Revoking: what was issued and must not count any more. The change is in the database when the call
 //! returns; the answer says besides who knows of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::{
     admin::v1::{
@@ -123,11 +123,15 @@ impl Admin {
     /// Who knows of a revocation: Redis within a moment, nodes within `wait`.
     async fn told(&self, sequence: u64, wait: Duration) -> v1::RevokeResponse {
         let parts = &self.0;
+        // From here on the database is known to have the number, and to have what it had before: only
+        // then does it mean the same to everybody.
+        let looking = parts.logs.looked_since(Instant::now(), READ_WITHIN);
         parts.logs.nudge();
-        let epoch = parts.logs.newest().map_or(0, |log| log.epoch);
+        let epoch = looking.await.map_or(0, |log| log.epoch);
+        let there_is = |position| parts.logs.reaches(epoch, position);
         let (in_redis, nodes) = tokio::join!(
             parts.redis.carries(epoch, sequence, REDIS_WITHIN),
-            parts.registry.wait_revoked(epoch, sequence, wait),
+            parts.registry.wait_revoked(epoch, sequence, there_is, wait),
         );
         v1::RevokeResponse {
             revocation: sequence,
@@ -146,4 +150,5 @@ impl Admin {
 
 /// The longest that a caller may wait for nodes.
 pub const LONGEST_WAIT: Duration = Duration::from_mins(1);
+const READ_WITHIN: Duration = Duration::from_secs(2);
 const REDIS_WITHIN: Duration = Duration::from_secs(2);

@@ -42,6 +42,11 @@ pub(super) async fn check(app: &PgPool, kek: &Kek) -> Result<(), BootError> {
 /// new epoch if the database is another one than before.
 pub(super) async fn establish(app: &PgPool, kek: &Kek, now: SystemTime) -> Result<Uuid, BootError> {
     let cluster = epoch::cluster(app).await?;
+    if cluster.is_none() {
+        tracing::warn!(
+            "the database does not tell its system identifier; a failover, or a restore of another one, cannot be noticed by it"
+        );
+    }
     let mut sql = begin(app).await?;
     // Others that boot at the same time wait here.
     sqlx::query("SELECT pg_advisory_xact_lock($1)")

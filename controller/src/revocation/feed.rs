@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::log::{Log, Logs, Shared};
 use crate::{
+    epoch::{Doubts, Seen},
     notification::{POLL, listen},
     store::revocation::of_column,
 };
@@ -34,6 +35,18 @@ enum ReadError {
     Sql(#[from] sqlx::Error),
     #[error("reading took longer than {} s", READ_DEADLINE.as_secs())]
     Deadline,
+}
+
+/// What a look at the database gave.
+enum Looked {
+    /// There is nothing to read: it is not whole.
+    Absent,
+    /// Nothing is new.
+    Same,
+    /// The next log.
+    Next(Log),
+    /// What was read before is gone.
+    Back(Seen),
 }
 
 /// Where revocations stand.
@@ -56,9 +69,9 @@ struct Row {
 
 impl Feed {
     /// A feed on this pool, whose connections have the role `aldgate_feed`; it needs two of them.
-    pub fn new(pool: PgPool) -> (Self, Logs) {
+    pub fn new(pool: PgPool, doubts: Doubts) -> (Self, Logs) {
         let (logs, newest) = watch::channel(None);
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::new(doubts));
         let feed = Self {
             pool,
             logs,
@@ -72,7 +85,7 @@ impl Feed {
     pub async fn run(self, soft: CancellationToken) {
         tokio::select! {
             () = soft.cancelled() => {}
-            () = listen(&self.pool, "revocations", &self.shared.wake) => {}
+            () = listen(&self.pool, "revocations", &self.shared.wake, self.shared.doubts()) => {}
             () = self.follow() => {}
         }
     }
@@ -107,18 +120,31 @@ impl Feed {
         let began = Instant::now();
         let last = self.logs.borrow().clone();
         let read = timeout(READ_DEADLINE, self.read(last.as_deref()));
-        let log = read.await.map_err(|_| ReadError::Deadline)??;
-        self.shared.looked(began);
-        if let Some(log) = log {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            metrics::gauge!("aldgate_revocation_head").set(log.head as f64);
-            self.logs.send_replace(Some(Arc::new(log)));
+        match read.await.map_err(|_| ReadError::Deadline)?? {
+            Looked::Absent => {}
+            Looked::Same => self.shared.looked(began),
+            Looked::Next(log) => {
+                #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+                metrics::gauge!("aldgate_revocation_head").set(log.head as f64);
+                self.logs.send_replace(Some(Arc::new(log)));
+                self.shared.looked(began);
+            }
+            Looked::Back(seen) => {
+                if self.shared.note_back() {
+                    metrics::counter!("aldgate_config_alarms_total").increment(1);
+                    tracing::error!(
+                        epoch = seen.epoch,
+                        "revocations went back; nothing is vouched for until there is a new epoch"
+                    );
+                }
+                self.shared.doubts().raise(seen);
+            }
         }
         Ok(())
     }
 
-    /// The next log, from one snapshot of the database; `None` when nothing is new.
-    async fn read(&self, last: Option<&Log>) -> Result<Option<Log>, sqlx::Error> {
+    /// What there is, from one snapshot of the database.
+    async fn read(&self, last: Option<&Log>) -> Result<Looked, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let mut tx = self.pool.begin_with(begin).await?;
         let head: Option<Head> = sqlx::query_as(
@@ -127,31 +153,32 @@ impl Feed {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(head) = head else {
-            return Ok(None);
+            return Ok(Looked::Absent);
         };
         let number = i64::cast_unsigned;
         let (epoch, base) = (number(head.epoch), number(head.base));
         let sequence = number(head.sequence);
-        let log = match last.filter(|last| last.epoch == epoch) {
-            Some(last) if (last.head, last.base) == (sequence, base) => None,
-            Some(last) if last.head > sequence => {
-                metrics::counter!("aldgate_config_alarms_total").increment(1);
-                tracing::error!(
-                    last = last.head,
-                    head = sequence,
-                    epoch,
-                    "the head of revocations went back; they stay as they are"
-                );
-                None
+        let looked = match last {
+            Some(last) if last.epoch > epoch || last.epoch == epoch && last.head > sequence => {
+                Looked::Back(Seen {
+                    epoch: last.epoch,
+                    revision: 0,
+                    revocation: last.head,
+                })
             }
-            Some(last) => {
-                let more = rows(&mut tx, last.head).await?;
-                Some(last.advance(base, sequence, more))
+            Some(last) if (last.epoch, last.head, last.base) == (epoch, sequence, base) => {
+                Looked::Same
             }
-            None => Some(Log::new(epoch, base, sequence, rows(&mut tx, 0).await?)),
+            Some(last) if last.epoch == epoch => {
+                next(last, base, sequence, rows(&mut tx, last.head).await?)
+            }
+            Some(_) | None => {
+                let all = rows(&mut tx, 1).await?;
+                Looked::Next(Log::new(epoch, base, sequence, all))
+            }
         };
         tx.commit().await?;
-        Ok(log)
+        Ok(looked)
     }
 
     fn sweep(&self) {
@@ -163,14 +190,25 @@ impl Feed {
     }
 }
 
-async fn rows(sql: &mut PgConnection, after: u64) -> Result<Vec<Revocation>, sqlx::Error> {
+/// The log after `last`, whose own last revocation is the first of these, if it has not expired.
+fn next(last: &Log, base: u64, head: u64, mut rows: Vec<Revocation>) -> Looked {
+    let again = rows.first().filter(|one| one.sequence == last.head);
+    if !last.agrees(again, SystemTime::now()) {
+        return Looked::Back(Seen::other(last.epoch));
+    }
+    rows.retain(|one| one.sequence > last.head);
+    Looked::Next(last.advance(base, head, rows))
+}
+
+/// Those from this number on.
+async fn rows(sql: &mut PgConnection, from: u64) -> Result<Vec<Revocation>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT tenant_id, sequence, kind, id_sha256, issued_until, expires_at
          FROM revocations
-         WHERE sequence > $1
+         WHERE sequence >= $1
          ORDER BY sequence",
     )
-    .bind(after.cast_signed())
+    .bind(from.cast_signed())
     .fetch_all(sql)
     .await?;
     Ok(rows.into_iter().map(revocation).collect())

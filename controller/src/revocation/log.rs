@@ -4,13 +4,18 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
 use proto::sync::v1;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
+
+use crate::epoch::Doubts;
 
 /// The newest log, and whether it is the newest that there is. Clones share it.
 #[derive(Clone)]
@@ -22,8 +27,11 @@ pub struct Logs {
 /// What the feed and the holders of its logs share.
 pub(super) struct Shared {
     start: Instant,
-    /// When the last look at the database that succeeded began: milliseconds from `start`, plus 1.
-    looked: AtomicU64,
+    /// When the last look at the database that succeeded began: microseconds from `start`, plus 1.
+    looked: watch::Sender<u64>,
+    /// Whether the database has less than the newest log, or something else.
+    back: AtomicBool,
+    doubts: Doubts,
     pub(super) wake: Notify,
 }
 
@@ -61,9 +69,33 @@ impl Logs {
     }
 
     /// Whether the newest log is what the database said a moment ago. Who cannot ask it knows of no
-    /// revocation that another controller writes, and must not say that there is none.
+    /// revocation that another controller writes, and must not say that there is none; nor must who
+    /// asks a database that may be another one than before.
     pub fn vouched(&self) -> bool {
-        self.shared.age().is_some_and(|age| age <= VOUCHED)
+        let lately = self.shared.age().is_some_and(|age| age <= VOUCHED);
+        lately && !self.went_back() && !self.shared.doubts.any()
+    }
+
+    /// Whether the database has less than the newest log: then numbers come again with another meaning,
+    /// and what anybody says of them is worth nothing until there is a new epoch.
+    pub fn went_back(&self) -> bool {
+        self.shared.back.load(Ordering::Acquire)
+    }
+
+    /// Whether a position of this epoch is one that there is.
+    pub fn reaches(&self, epoch: u64, position: u64) -> bool {
+        let newest = self.newest.borrow();
+        let there = |log: &Arc<Log>| log.epoch == epoch && position <= log.head;
+        !self.went_back() && newest.as_ref().is_some_and(there)
+    }
+
+    /// The newest log as of a look at the database that began at `since` or later; `None` if none
+    /// succeeds within this time.
+    pub async fn looked_since(&self, since: Instant, within: Duration) -> Option<Arc<Log>> {
+        let (since, mut looked) = (self.shared.micros(since), self.shared.looked.subscribe());
+        let looked = timeout(within, looked.wait_for(|at| *at >= since)).await;
+        looked.ok()?.ok()?;
+        self.newest()
     }
 
     /// Something was revoked: the feed looks at once.
@@ -73,24 +105,41 @@ impl Logs {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(doubts: Doubts) -> Self {
         Self {
             start: Instant::now(),
-            looked: AtomicU64::new(0),
+            looked: watch::Sender::new(0),
+            back: AtomicBool::new(false),
+            doubts,
             wake: Notify::new(),
         }
     }
 
+    /// The newest log is what the database said at this moment.
     pub(super) fn looked(&self, at: Instant) {
-        let since = at.saturating_duration_since(self.start).as_millis();
-        let since = u64::try_from(since).unwrap_or(u64::MAX - 1) + 1;
-        self.looked.store(since, Ordering::Release);
+        self.back.store(false, Ordering::Release);
+        self.looked.send_replace(self.micros(at));
+    }
+
+    /// The database has less than the newest log, or something else; whether that is news.
+    pub(super) fn note_back(&self) -> bool {
+        !self.back.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     fn age(&self) -> Option<Duration> {
-        let looked = self.looked.load(Ordering::Acquire).checked_sub(1)?;
-        let looked = self.start + Duration::from_millis(looked);
+        let looked = self.looked.borrow().checked_sub(1)?;
+        let looked = self.start + Duration::from_micros(looked);
         Some(looked.elapsed())
+    }
+
+    /// At least 1, so that 0 can mean never.
+    fn micros(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.start).as_micros();
+        u64::try_from(since).unwrap_or(u64::MAX - 1) + 1
     }
 }
 
@@ -139,6 +188,18 @@ impl Log {
         Some(Self::new(self.epoch, self.base, self.head, kept))
     }
 
+    /// Whether the database, which has this revocation with the number of our last one, has what we
+    /// have. It may have removed it when it expired.
+    pub(super) fn agrees(&self, found: Option<&v1::Revocation>, now: SystemTime) -> bool {
+        let newest = self.chunks.last().and_then(|chunk| chunk.last());
+        let held = newest.filter(|held| held.sequence == self.head);
+        match (held, found) {
+            (None, _) => true,
+            (Some(held), Some(found)) => held == found,
+            (Some(held), None) => !is_live(held, now + SKEW),
+        }
+    }
+
     /// How many are held.
     pub fn len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.len()).sum()
@@ -183,6 +244,9 @@ fn is_live(one: &v1::Revocation, now: SystemTime) -> bool {
 }
 
 const CHUNK: usize = 1024;
+
+/// Clocks of controllers may differ by this.
+const SKEW: Duration = Duration::from_mins(5);
 
 /// Five missed polls.
 const VOUCHED: Duration = Duration::from_secs(5);

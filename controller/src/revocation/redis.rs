@@ -18,6 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::log::{Log, Logs};
+use crate::epoch::{Doubts, Seen};
 
 /// Whether this is a URL that a connection can be made with.
 pub fn is_url(url: &SecretString) -> bool {
@@ -32,6 +33,21 @@ pub struct Publisher {
     link: Option<MultiplexedConnection>,
     /// The last entry, as far as we know.
     last: u64,
+    /// The last revocation in the database, as of the last look.
+    head: u64,
+    doubts: Doubts,
+    ahead: Ahead,
+}
+
+/// Whether Redis has what the database has not. That is so for a moment whenever another controller is
+/// quicker; for longer, the database was set back while no controller ran. Believed once only, for
+/// Redis is not the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// So often in a row.
+    Times(u32),
+    /// It was believed.
+    Believed,
 }
 
 /// How far Redis is. Clones share it.
@@ -68,7 +84,7 @@ pub enum Published {
 
 impl Publisher {
     /// Carries these logs to this Redis.
-    pub fn new(url: SecretString, logs: Logs) -> (Self, Reached) {
+    pub fn new(url: SecretString, logs: Logs, doubts: Doubts) -> (Self, Reached) {
         let (reached, receiver) = watch::channel(None);
         let publisher = Self {
             url,
@@ -76,6 +92,9 @@ impl Publisher {
             reached,
             link: None,
             last: 0,
+            head: 0,
+            doubts,
+            ahead: Ahead::Times(0),
         };
         (publisher, Reached(receiver))
     }
@@ -99,7 +118,7 @@ impl Publisher {
                 continue;
             };
             // Cancelled between two commands at worst; each is whole by itself.
-            let Some(outcome) = soft.run_until_cancelled(self.publish(&log)).await else {
+            let Some(outcome) = soft.run_until_cancelled(self.carry(&log)).await else {
                 return;
             };
             metrics::gauge!("aldgate_revocation_redis_up")
@@ -121,6 +140,44 @@ impl Publisher {
         }
     }
 
+    /// Brings Redis up to this log, or takes back what was said of it.
+    async fn carry(&mut self, log: &Log) -> Result<(), PublishError> {
+        if self.logs.went_back() {
+            self.reached.send_replace(None);
+            return self.withdraw(log).await;
+        }
+        let outcome = self.publish(log).await;
+        let seen = match &outcome {
+            Ok(()) if self.last > log.head => Some(Seen {
+                epoch: log.epoch,
+                revision: 0,
+                revocation: self.last,
+            }),
+            Err(PublishError::Newer) => Some(Seen {
+                epoch: log.epoch + 1,
+                ..Seen::default()
+            }),
+            Ok(()) | Err(_) => None,
+        };
+        let seen = seen.filter(|_| self.logs.vouched());
+        // While the database moves on, too, it is only slower.
+        let still = std::mem::replace(&mut self.head, log.head) == log.head;
+        if self.ahead.is_believed_now(still && seen.is_some())
+            && let Some(seen) = seen
+        {
+            self.doubts.raise(seen);
+        }
+        outcome
+    }
+
+    async fn withdraw(&mut self, log: &Log) -> Result<(), PublishError> {
+        let link = self.link().await?;
+        let withdrawn = timeout(DEADLINE, withdraw(log.epoch, link)).await;
+        withdrawn
+            .map_err(|_| PublishError::Deadline)?
+            .map_err(PublishError::Redis)
+    }
+
     /// Brings Redis up to this log.
     async fn publish(&mut self, log: &Log) -> Result<(), PublishError> {
         loop {
@@ -136,10 +193,12 @@ impl Publisher {
                 Ok(Published::Newer) => return Err(PublishError::Newer),
                 Err(error) => return Err(PublishError::Redis(error)),
             };
-            self.reached.send_replace(Some(At {
-                epoch: log.epoch,
-                sequence: self.last,
-            }));
+            // What is beyond the log may be of another history.
+            self.reached
+                .send_replace((self.last <= log.head).then_some(At {
+                    epoch: log.epoch,
+                    sequence: self.last,
+                }));
             // Behind after a step that moved nothing: another controller writes, and this one looks
             // again with the next tick.
             if self.last >= log.head || (self.last == before && !entries.is_empty()) {
@@ -156,6 +215,19 @@ impl Publisher {
     }
 }
 
+impl Ahead {
+    /// Redis is ahead, or is not; whether that has to be believed, which is said once.
+    fn is_believed_now(&mut self, ahead: bool) -> bool {
+        *self = match *self {
+            Self::Believed => return false,
+            Self::Times(_) if !ahead => Self::Times(0),
+            Self::Times(AHEAD) => Self::Believed,
+            Self::Times(times) => Self::Times(times + 1),
+        };
+        *self == Self::Believed
+    }
+}
+
 impl Reached {
     /// Nobody carries anything to Redis.
     pub fn never() -> Self {
@@ -169,6 +241,13 @@ impl Reached {
             .wait_for(|at| at.is_some_and(|at| at.epoch == epoch && at.sequence >= sequence));
         matches!(timeout(within, carried).await, Ok(Ok(_)))
     }
+}
+
+/// Takes back that anybody vouches for the stream of this epoch.
+pub async fn withdraw(epoch: u64, link: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    let mut run = WITHDRAWAL.prepare_invoke();
+    run.key(MARKER).arg(epoch);
+    run.invoke_async(link).await
 }
 
 /// One run of the script.
@@ -244,9 +323,38 @@ async fn connect(url: &SecretString) -> Result<MultiplexedConnection, PublishErr
     connected.map_err(PublishError::Redis)
 }
 
+/// For the epoch alone that it was said of.
+static WITHDRAWAL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('HGET', KEYS[1], 'epoch') == ARGV[1] then
+             redis.call('HDEL', KEYS[1], 'time', 'run')
+         end",
+    )
+});
+
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/publish.lua")));
 
 const MARK_EVERY: Duration = Duration::from_secs(1);
 const DEADLINE: Duration = Duration::from_secs(1);
+/// How often in a row Redis may be ahead of the database: some seconds.
+const AHEAD: u32 = 3;
 const MANY: usize = 500;
 const ROOM: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another controller may be quicker for a moment, and Redis cannot ask for one epoch after another.
+    #[test]
+    fn redis_is_believed_after_some_seconds_and_once() {
+        let mut ahead = Ahead::Times(0);
+        let mut said = |all: &[bool]| -> Vec<bool> {
+            let said = all.iter().map(|one| ahead.is_believed_now(*one));
+            said.collect()
+        };
+        assert_eq!(said(&[true, true, true, false]), [false; 4]);
+        assert_eq!(said(&[true, true, true, true]), [false, false, false, true]);
+        assert_eq!(said(&[true; 9]), [false; 9]);
+    }
+}

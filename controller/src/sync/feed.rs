@@ -4,7 +4,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,12 +25,18 @@ use super::{
     rows::{self, ChangeRow, Which},
     state::{Cursor, Entry, State, States, TenantSealed},
 };
-use crate::notification::{POLL, listen};
+use crate::{
+    epoch::{Doubts, Seen},
+    notification::{POLL, listen},
+};
 
 /// The one reader of config in a controller.
 pub struct Feed {
     pool: PgPool,
     states: watch::Sender<Option<Arc<State>>>,
+    doubts: Doubts,
+    /// Whether the database was found to have gone back.
+    back: AtomicBool,
     wake: Notify,
 }
 
@@ -49,17 +58,19 @@ enum News {
     Changes,
     /// Nothing is held yet, or what is held belongs to another epoch.
     Everything,
-    /// The head went back inside an epoch.
+    /// The head went back: inside an epoch, or to an older one.
     Backwards,
 }
 
 impl Feed {
     /// A feed on this pool, whose connections have the role `aldgate_feed`; it needs two of them.
-    pub fn new(pool: PgPool) -> (Self, States) {
+    pub fn new(pool: PgPool, doubts: Doubts) -> (Self, States) {
         let (states, receiver) = watch::channel(None);
         let feed = Self {
             pool,
             states,
+            doubts,
+            back: AtomicBool::new(false),
             wake: Notify::new(),
         };
         (feed, receiver)
@@ -70,7 +81,7 @@ impl Feed {
     pub async fn run(self, soft: CancellationToken) {
         tokio::select! {
             () = soft.cancelled() => {}
-            () = listen(&self.pool, "config", &self.wake) => {}
+            () = listen(&self.pool, "config", &self.wake, &self.doubts) => {}
             () = self.follow() => {}
         }
     }
@@ -117,12 +128,22 @@ impl Feed {
         let Some(head) = rows::head(&mut tx).await? else {
             return Ok(None);
         };
-        let state = match (news(last.map(State::cursor), head), last) {
+        let news = news(last.map(State::cursor), head);
+        let was_back = self.back.swap(news == News::Backwards, Ordering::AcqRel);
+        let state = match (news, last) {
             (News::Nothing, _) => None,
             (News::Changes, Some(last)) => Some(advance(&mut tx, last, head).await?),
             (News::Changes | News::Everything, _) => Some(everything(&mut tx, head).await?),
             (News::Backwards, _) => {
-                alarm(last, head, "the head went back; config stays as it is");
+                if !was_back {
+                    alarm(last, head, "the head went back; config stays as it is");
+                }
+                let seen = last.map(State::cursor).unwrap_or_default();
+                self.doubts.raise(Seen {
+                    epoch: seen.epoch,
+                    revision: seen.revision,
+                    revocation: 0,
+                });
                 None
             }
         };
@@ -134,7 +155,8 @@ impl Feed {
 fn news(last: Option<Cursor>, head: Cursor) -> News {
     match last {
         Some(last) if last == head => News::Nothing,
-        Some(last) if last.epoch != head.epoch => News::Everything,
+        Some(last) if last.epoch > head.epoch => News::Backwards,
+        Some(last) if last.epoch < head.epoch => News::Everything,
         Some(last) if last.revision > head.revision => News::Backwards,
         Some(_) => News::Changes,
         None => News::Everything,
@@ -260,6 +282,7 @@ mod tests {
         assert_eq!(news(Some(at(1, 4)), at(1, 6)), News::Changes);
         assert_eq!(news(Some(at(1, 4)), at(1, 3)), News::Backwards);
         assert_eq!(news(Some(at(1, 4)), at(2, 3)), News::Everything);
+        assert_eq!(news(Some(at(2, 4)), at(1, 9)), News::Backwards);
     }
 
     #[test]

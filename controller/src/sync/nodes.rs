@@ -179,11 +179,13 @@ impl Registry {
     }
 
     /// Waits until every node that is connected, or was seen within the last 10 s, has said that this
-    /// revocation is in force, at most `timeout`; what they said then.
+    /// revocation is in force, at most `timeout`; what they said then. A node confirms only with a
+    /// position that there is: with another one it speaks of another history.
     pub async fn wait_revoked(
         &self,
         epoch: u64,
         sequence: u64,
+        there_is: impl Fn(u64) -> bool,
         timeout: Duration,
     ) -> Vec<Confirmation> {
         let deadline = Instant::now() + timeout;
@@ -191,14 +193,18 @@ impl Registry {
         let counted = self.counted();
         loop {
             news.mark_unchanged();
-            let said = self.confirmations(&counted, epoch, sequence);
+            let mut said = self.confirmations(&counted, epoch, sequence);
+            for one in &mut said {
+                one.confirmed &= there_is(one.position);
+            }
             if said.iter().all(|one| one.confirmed) || Instant::now() >= deadline {
                 return said;
             }
             tokio::select! {
                 // The registry holds the sender.
                 _ = news.changed() => {}
-                () = sleep_until(deadline) => {}
+                // What there is grows without news of nodes.
+                () = sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)) => {}
             }
         }
     }
@@ -430,6 +436,7 @@ impl Greeting {
 /// A node that was seen so long ago does not count any more.
 pub const SEEN_WITHIN: Duration = Duration::from_secs(10);
 
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const SAVE_EVERY: Duration = Duration::from_secs(3);
 const SAVE_DEADLINE: Duration = Duration::from_secs(5);
 

@@ -241,10 +241,14 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// A lane towards a node that holds everything up to `held`, if that is of this epoch.
-    pub fn new(have: Cursor, held: u64, epoch: u64) -> Self {
-        let sent = if have.epoch == epoch { held } else { 0 };
-        Self { epoch, sent }
+    /// A lane towards a node that holds everything up to `held`, if that is of the log's epoch and there
+    /// is so much. Otherwise it begins at the beginning.
+    pub fn new(have: Cursor, held: u64, log: &Log) -> Self {
+        let counts = have.epoch == log.epoch && held <= log.head;
+        Self {
+            epoch: log.epoch,
+            sent: if counts { held } else { 0 },
+        }
     }
 
     /// The next frame towards `log`.

@@ -37,7 +37,10 @@ use super::{
     state::{Cursor, State, States},
     uses::Uses,
 };
-use crate::{grpc::NodeIdentity, revocation::Logs};
+use crate::{
+    grpc::NodeIdentity,
+    revocation::{Log, Logs},
+};
 
 /// Why a stream ends.
 mod end;
@@ -112,7 +115,7 @@ impl SyncService {
         let state = self.states.borrow().clone().ok_or(End::NotReady)?;
         let epoch = state.cursor().epoch;
         let log = self.logs.newest().filter(|log| log.epoch == epoch);
-        log.ok_or(End::NotReady)?;
+        let log = log.ok_or(End::NotReady)?;
         let have = hello.have.map(Cursor::from).unwrap_or_default();
         let asked = self.nodes.asked(&identity.id);
         let plan = session::plan(have, hello.digest.as_ref(), asked, &state)?;
@@ -121,7 +124,8 @@ impl SyncService {
             .connect(greeting(identity, &hello, have, epoch), plan);
         note_opening(identity, plan, &state);
         out.urge(session::welcome(plan, state.cursor())).await?;
-        let lane = Lane::new(have, hello.revocations, epoch);
+        let log = self.fit(identity, have, hello.revocations, log).await;
+        let lane = Lane::new(have, hello.revocations, &log);
         let talk = Talk {
             heard: &watch::Sender::new(Progress::new()),
             connection: &connection,
@@ -142,6 +146,42 @@ impl SyncService {
             end = talk.revoke(out, lane, caught_up) => end,
             end = writing => Err(end),
         }
+    }
+}
+
+impl SyncService {
+    /// The log that a node is served from. One that holds more than there is may have heard of it over
+    /// Redis before us; if it still does after a look at the database, that has gone back.
+    async fn fit(
+        &self,
+        identity: &NodeIdentity,
+        have: Cursor,
+        held: u64,
+        log: Arc<Log>,
+    ) -> Arc<Log> {
+        let ahead = |log: &Log| have.epoch == log.epoch && held > log.head;
+        if !ahead(&log) {
+            return log;
+        }
+        self.logs.nudge();
+        let Some(log) = self
+            .logs
+            .looked_since(Instant::now().into(), LOOK_WITHIN)
+            .await
+        else {
+            return log;
+        };
+        if ahead(&log) {
+            metrics::counter!("aldgate_config_alarms_total").increment(1);
+            tracing::error!(
+                node.id = identity.id.as_str(),
+                held,
+                head = log.head,
+                epoch = log.epoch,
+                "a node holds more revocations than there are: the database went back, and needs a new epoch"
+            );
+        }
+        log
     }
 }
 
@@ -414,5 +454,6 @@ fn snapshot_id() -> [u8; 16] {
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(HEARTBEAT_SECS.unsigned_abs());
 const SILENT_AT_MOST: Duration = Duration::from_secs(10);
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 const FRAMES_IN_HAND: usize = 4;

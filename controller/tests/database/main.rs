@@ -4,6 +4,9 @@
 /// Starting with a wrong key, and living through a database that goes away.
 mod boot;
 
+/// A database that goes back.
+mod epoch;
+
 /// Who may call what.
 mod door;
 

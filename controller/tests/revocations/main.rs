@@ -6,7 +6,7 @@ mod server;
 
 use std::time::Duration;
 
-use controller::revocation::redis::{Published, Step};
+use controller::revocation::redis::{Published, Step, withdraw};
 use redis::aio::MultiplexedConnection;
 
 use self::server::Server;
@@ -48,6 +48,28 @@ async fn the_marker_is_set_by_who_has_everything() {
         .unwrap();
     let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
     assert_eq!(field(&mut link, "run").await.as_deref(), run);
+}
+
+/// After a database went back nobody may believe what was said before; what is said of another epoch
+/// stays.
+#[tokio::test]
+async fn what_was_said_of_an_epoch_is_taken_back() {
+    let server = Server::start();
+    let mut link = server.link().await;
+    let entries = [(1, vec![1])];
+    let step = Step {
+        head: Some(1),
+        ..step(0, &entries)
+    };
+    step.run(&mut link).await.unwrap();
+    for (epoch, said) in [(EPOCH + 1, true), (EPOCH, false)] {
+        withdraw(epoch, &mut link).await.unwrap();
+        assert_eq!(field(&mut link, "run").await.is_some(), said, "{epoch}");
+        assert_eq!(field(&mut link, "time").await.is_some(), said, "{epoch}");
+    }
+    assert_eq!(field(&mut link, "last").await.as_deref(), Some("1"));
+    step.run(&mut link).await.unwrap();
+    assert!(field(&mut link, "run").await.is_some());
 }
 
 /// F-21: what Redis forgot, in whole or at the end or in the middle, it gets again.

@@ -22,6 +22,39 @@ fn a_heartbeat_confirms_what_we_have_and_nothing_beyond() {
     assert_eq!(revocations.confirmed(now, GRACE), Confirmation::Fresh);
 }
 
+/// A database that went back: the stream must not keep a node fresh that skips what is numbered anew.
+#[test]
+fn a_heartbeat_that_names_fewer_than_before_confirms_nothing() {
+    let revocations = Revocations::new();
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let fresh = |seconds| revocations.confirmed(at(seconds), GRACE) == Confirmation::Fresh;
+    revocations.hear(&batch(EPOCH, &[1, 2, 3], 3)).unwrap();
+    revocations.beat(&beat(EPOCH, 3), at(0));
+    assert!(fresh(10) && !fresh(11));
+    // Redis was quicker by one; a moment later the controller has it, too.
+    revocations.hear(&batch(EPOCH, &[4], 4)).unwrap();
+    revocations.beat(&beat(EPOCH, 3), at(20));
+    assert!(fresh(30));
+    for seconds in [40, 41, 42] {
+        revocations.beat(&beat(EPOCH, 3), at(seconds));
+        assert!(!fresh(seconds));
+    }
+    revocations.beat(&beat(EPOCH, 4), at(50));
+    assert!(fresh(50));
+    // In a new epoch it begins anew, and what is held stays.
+    revocations.beat(&beat(EPOCH + 1, 2), at(70));
+    assert!(!fresh(70));
+    revocations.hear(&batch(EPOCH + 1, &[1, 2], 2)).unwrap();
+    revocations.beat(&beat(EPOCH + 1, 2), at(80));
+    assert!(fresh(80));
+    let four = Facts {
+        user: Some("4"),
+        ..Facts::default()
+    };
+    assert!(revocations.refuses(tenant(), &four));
+}
+
 #[test]
 fn a_batch_is_in_force_at_once_and_rings() {
     let revocations = Revocations::new();

@@ -55,3 +55,48 @@ fn numbers(batch: &v1::RevocationBatch) -> (Vec<u64>, u64) {
     let numbers = batch.revocations.iter().map(|one| one.sequence);
     (numbers.collect(), batch.head)
 }
+
+/// A number that has come again with another meaning is noticed, and what has expired is not missed.
+#[test]
+fn a_log_agrees_with_a_database_that_has_its_last_revocation() {
+    let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    let mut all = some([1, 2]);
+    all[1].expire_time = Some(at(1000).into());
+    let log = Log::new(7, 1, 2, all.clone());
+    assert!(log.agrees(Some(&all[1]), at(0)));
+    assert!(!log.agrees(None, at(0)));
+    assert!(log.agrees(None, at(1000)));
+    let other = v1::Revocation {
+        tenant_uid: "another".to_owned(),
+        ..all[1].clone()
+    };
+    assert!(!log.agrees(Some(&other), at(0)));
+    // The last one has expired here, too: then there is nothing to compare.
+    let swept = Log::new(7, 1, 2, some([1]));
+    assert!(swept.agrees(None, at(0)) && swept.agrees(Some(&other), at(0)));
+}
+
+/// Nobody vouches for a database that went back, or that may be another one.
+#[tokio::test]
+async fn a_log_is_vouched_for_without_doubts_only() {
+    let doubts = Doubts::new();
+    let shared = Arc::new(Shared::new(doubts.clone()));
+    let (sender, newest) = watch::channel(None);
+    let logs = Logs::new(newest, Arc::clone(&shared));
+    let now = Instant::now();
+    assert!(!logs.vouched() && !logs.reaches(7, 0));
+    assert_eq!(logs.looked_since(now, Duration::ZERO).await, None);
+    sender.send_replace(Some(Arc::new(Log::new(7, 1, 3, Vec::new()))));
+    shared.looked(Instant::now());
+    assert!(logs.vouched() && logs.reaches(7, 3));
+    assert!(!logs.reaches(7, 4) && !logs.reaches(8, 3));
+    assert!(logs.looked_since(now, Duration::ZERO).await.is_some());
+    let later = Instant::now() + Duration::from_secs(1);
+    assert_eq!(logs.looked_since(later, Duration::ZERO).await, None);
+    assert!(shared.note_back() && !shared.note_back());
+    assert!(logs.went_back() && !logs.vouched() && !logs.reaches(7, 3));
+    shared.looked(Instant::now());
+    assert!(logs.vouched());
+    doubts.reconnected();
+    assert!(!logs.vouched() && logs.reaches(7, 3));
+}

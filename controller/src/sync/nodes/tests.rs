@@ -175,6 +175,7 @@ fn known(name: &str, applied: u64) -> Node {
 #[tokio::test]
 async fn a_revocation_is_confirmed_by_the_acks_of_every_node_that_counts() {
     let (registry, _hand) = registry(Vec::new());
+    let any = |_| true;
     let one = registry.connect(hello("a", 1, 0), Plan::Snapshot(Why::Empty));
     let two = registry.connect(hello("b", 1, 0), Plan::Snapshot(Why::Empty));
     let said = |revocations| v1::Ack {
@@ -183,7 +184,7 @@ async fn a_revocation_is_confirmed_by_the_acks_of_every_node_that_counts() {
     };
     one.acked(&said(7));
     two.acked(&said(6));
-    let waited = registry.wait_revoked(1, 7, SHORT).await;
+    let waited = registry.wait_revoked(1, 7, any, SHORT).await;
     let shown = |said: &[Confirmation]| -> Vec<_> {
         let shown = said
             .iter()
@@ -193,12 +194,17 @@ async fn a_revocation_is_confirmed_by_the_acks_of_every_node_that_counts() {
     let pending = [("a".to_owned(), true, 7), ("b".to_owned(), false, 6)];
     assert_eq!(shown(&waited), pending);
 
-    let waiting = registry.wait_revoked(1, 7, Duration::from_mins(1));
+    let waiting = registry.wait_revoked(1, 7, any, Duration::from_mins(1));
     let acking = async { two.acked(&said(8)) };
     let (waited, ()) = tokio::join!(waiting, acking);
     assert!(waited.iter().all(|one| one.confirmed), "{waited:?}");
+    // A position that there is not is of another history: a database that went back.
+    let there_is = |position| position <= 7;
+    let waited = registry.wait_revoked(1, 7, there_is, Duration::ZERO).await;
+    let pending = [("a".to_owned(), true, 7), ("b".to_owned(), false, 8)];
+    assert_eq!(shown(&waited), pending);
     // Numbers of another epoch say nothing.
-    let waited = registry.wait_revoked(2, 7, Duration::ZERO).await;
+    let waited = registry.wait_revoked(2, 7, any, Duration::ZERO).await;
     assert!(
         waited.iter().all(|one| !one.confirmed && one.position == 0),
         "{waited:?}"

@@ -205,6 +205,20 @@ fn a_divergence_is_repaired_by_one_snapshot_and_no_more() {
     assert_eq!(session.hear(&diverged, &state), Heard::Fine);
 }
 
+/// A position is a node's word; one that there is not is of another history.
+#[test]
+fn a_lane_begins_at_the_beginning_for_who_holds_more_than_there_is() {
+    let log = Log::new(1, 1, 5, Vec::new());
+    let sent = |have, held| Lane::new(have, held, &log).sent();
+    assert_eq!((sent(at(3), 4), sent(at(3), 5)), (4, 5));
+    assert_eq!(sent(at(3), 6), 0);
+    let other = Cursor {
+        epoch: 2,
+        revision: 3,
+    };
+    assert_eq!(sent(other, 4), 0);
+}
+
 #[test]
 fn another_epoch_ends_the_stream() {
     let mut session = Session::new(Plan::Resume, at(5), &Arc::new(state(5)), [0; 16]);

@@ -3,7 +3,7 @@
 
 use proto::{
     admin::v1::{self, identity_provider_service_server::IdentityProviderService},
-    id::IdentityProviderUid,
+    id::{IdentityProviderUid, UserUid},
     name::{IdentityProviderName, Slug, TenantName},
 };
 use tonic::{Request, Response, Status};
@@ -25,7 +25,7 @@ use crate::{
     error::Error,
     oauth::{idp, issuer::Issuer, rights},
     store::{
-        OneTenant, Tx,
+        OneTenant, StoreError, Tx,
         audit::Entry,
         identity_provider::{GroupRoles, IdentityProvider},
         tenant::Tenant,
@@ -184,6 +184,9 @@ async fn update(
     after.etag += 1;
     after.updated_at = tx.time();
     tx.update_identity_provider(&after).await?;
+    for user in regrant(&mut tx, &before, &after).await? {
+        rights::cut(&mut tx, user);
+    }
     let entry = entry(tx.tenant(), Some(&before), Some(&after));
     let shown = view(tx.tenant(), &after);
     tx.commit_recorded(&entry).await?;
@@ -221,6 +224,28 @@ async fn lock(
     let found = tx.lock_identity_provider(&name.identity_provider).await?;
     let provider = found.ok_or_else(|| Error::NotFound(name.to_string()))?;
     Ok((tx, provider))
+}
+
+/// Brings what the provider's groups gave up to its new values; those who lost something. What groups
+/// another claim lists, nobody knows before the next sign-in.
+async fn regrant(
+    tx: &mut Tx<OneTenant>,
+    before: &IdentityProvider,
+    after: &IdentityProvider,
+) -> Result<Vec<UserUid>, StoreError> {
+    let nobody_knows =
+        after.groups_claim != before.groups_claim || after.disabled && !before.disabled;
+    if !nobody_knows && after.group_roles == before.group_roles {
+        return Ok(Vec::new());
+    }
+    let users = tx.users_of_provider(after.uid).await?;
+    tx.come_first().await?;
+    tx.lock_users(&users).await?;
+    if nobody_knows {
+        tx.clear_identities(after.uid).await
+    } else {
+        tx.regrant_identities(after.uid, &after.group_roles).await
+    }
 }
 
 /// The provider with the new values that the mask names, but for the secret.

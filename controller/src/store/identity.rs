@@ -4,7 +4,7 @@
 use proto::id::{IdentityProviderUid, UserUid};
 use uuid::Uuid;
 
-use super::{OneTenant, StoreError, Tx, changed};
+use super::{OneTenant, StoreError, Tx, changed, identity_provider::GroupRoles};
 
 /// A user at an identity provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +104,69 @@ impl Tx<OneTenant> {
         .execute(&mut *self.sql)
         .await?;
         changed("identities", 1, done.rows_affected())
+    }
+
+    /// Gives everybody whom a provider vouched for last what their groups there give now; those who
+    /// lost something. The provider and its users are
+    /// locked.
+    pub async fn regrant_identities(
+        &mut self,
+        provider: IdentityProviderUid,
+        given: &[GroupRoles],
+    ) -> Result<Vec<UserUid>, StoreError> {
+        let users: Vec<Uuid> = sqlx::query_scalar(
+            "WITH given AS (
+                 SELECT line->>'group' AS name, role
+                 FROM jsonb_array_elements($3::jsonb) AS line,
+                      jsonb_array_elements_text(line->'roles') AS role
+             ), now AS MATERIALIZED (
+                 SELECT i.issuer, i.subject, i.roles AS before,
+                        ARRAY(SELECT DISTINCT given.role COLLATE \"C\" FROM given
+                              WHERE given.name = ANY (i.groups)
+                              ORDER BY 1) AS roles
+                 FROM identities i
+                 WHERE i.tenant_id = $1 AND i.identity_provider_id = $2
+                 FOR UPDATE OF i
+             ), changed AS (
+                 UPDATE identities i
+                 SET roles = now.roles
+                 FROM now
+                 WHERE i.tenant_id = $1
+                   AND i.issuer = now.issuer
+                   AND i.subject = now.subject
+                   AND i.roles <> now.roles
+                 RETURNING i.user_id, now.before, i.roles
+             )
+             SELECT DISTINCT user_id FROM changed WHERE NOT before <@ roles",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(provider.uuid())
+        .bind(sqlx::types::Json(given))
+        .fetch_all(&mut *self.sql)
+        .await?;
+        Ok(users.into_iter().map(UserUid::from_uuid).collect())
+    }
+
+    /// Takes from everybody whom a provider vouched for last what it gave, until they sign in there
+    /// again; those who lost something. The provider and its users are
+    /// locked.
+    pub async fn clear_identities(
+        &mut self,
+        provider: IdentityProviderUid,
+    ) -> Result<Vec<UserUid>, StoreError> {
+        let users: Vec<Uuid> = sqlx::query_scalar(
+            "UPDATE identities
+             SET roles = '{}', groups = '{}'
+             WHERE tenant_id = $1
+               AND identity_provider_id = $2
+               AND (roles <> '{}' OR groups <> '{}')
+             RETURNING user_id",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(provider.uuid())
+        .fetch_all(&mut *self.sql)
+        .await?;
+        Ok(users.into_iter().map(UserUid::from_uuid).collect())
     }
 
     /// Whom a provider has given something.

@@ -132,6 +132,22 @@ impl Tx<OneTenant> {
         Ok(row.map(IdentityProvider::from))
     }
 
+    /// The identity provider as it is set, which nobody changes or removes until this transaction ends.
+    pub async fn share_identity_provider(
+        &mut self,
+        provider: IdentityProviderUid,
+    ) -> Result<Option<IdentityProvider>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT * FROM identity_providers
+             WHERE tenant_id = $1 AND identity_provider_id = $2 FOR SHARE",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(provider.uuid())
+        .fetch_optional(&mut *self.sql)
+        .await?;
+        Ok(row.map(IdentityProvider::from))
+    }
+
     /// A page of the tenant's identity providers, in the order of their slugs, that come after this
     /// one.
     pub async fn identity_providers(

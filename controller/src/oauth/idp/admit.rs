@@ -26,15 +26,15 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
+    /// Who they are here, without what their groups give.
     fn identity(&self, user: UserUid) -> Identity {
-        let groups = self.person.groups(&self.provider.groups_claim);
         Identity {
             provider: self.provider.uid,
             issuer: self.provider.issuer.clone(),
             subject: self.person.subject.clone(),
             user,
-            roles: roles(&groups, &self.provider.group_roles),
-            groups,
+            roles: Vec::new(),
+            groups: Vec::new(),
         }
     }
 }
@@ -68,6 +68,11 @@ pub(super) async fn welcome(guest: &Guest, arrival: &Arrival) -> Result<(), Mish
 
 /// Sets what their groups give, and says who they are here.
 pub(super) async fn refresh(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result<UserUid, Mishap> {
+    // As it is set now, and not when they left for it: what was taken from a group meanwhile must not
+    // come back with whoever is on the way.
+    let provider = tx.share_identity_provider(arrival.provider.uid).await?;
+    let provider = provider.filter(|provider| !provider.disabled);
+    let provider = provider.ok_or(Mishap::NoProvider)?;
     let found = find(tx, arrival).await?;
     let user = found.ok_or(Outside::Unknown)?.user;
     // Alone: nobody makes tokens of what they were given before while that is taken from them.
@@ -77,7 +82,13 @@ pub(super) async fn refresh(tx: &mut Tx<OneTenant>, arrival: &Arrival) -> Result
         .filter(|found| found.user == user)
         .ok_or(Outside::Unknown)?;
     let rights_before = tx.user_roles(user).await?;
-    tx.update_identity(&arrival.identity(user)).await?;
+    let groups = arrival.person.groups(&provider.groups_claim);
+    let identity = Identity {
+        roles: roles(&groups, &provider.group_roles),
+        groups,
+        ..arrival.identity(user)
+    };
+    tx.update_identity(&identity).await?;
     let rights_after = tx.user_roles(user).await?;
     if let (Some(before), Some(after)) = (rights_before, rights_after)
         && lost_some(&before, &after)

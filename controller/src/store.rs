@@ -8,7 +8,8 @@
 //! is given up. So whoever takes several takes them in this order:
 //!
 //! 1. the tenant, an identity provider;
-//! 2. users, by uid; then what is theirs: identities, browser sessions;
+//! 2. the turn to hold users (`Tx::come_first`); users, by uid; then what is theirs: identities, browser
+//!    sessions;
 //! 3. clients;
 //! 4. grants, the newest first; then their codes and device codes;
 //! 5. the row that counts revocations, and last the revision row.

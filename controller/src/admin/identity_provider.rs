@@ -205,6 +205,7 @@ async fn delete(
     check_etag(&request.etag, provider.etag)?;
     // What the provider's groups gave goes with it.
     let users = tx.users_of_provider(provider.uid).await?;
+    tx.come_first().await?;
     tx.lock_users(&users).await?;
     for user in users {
         rights::cut(&mut tx, user);

@@ -172,6 +172,7 @@ impl Tx<OneTenant> {
 
     /// The user with this slug, whom nobody else changes or removes meanwhile.
     pub async fn lock_user(&mut self, slug: &Slug) -> Result<Option<User>, StoreError> {
+        self.come_first().await?;
         let row: Option<Row> = sqlx::query_as(
             "SELECT user_id, slug, login, display_name, roles, groups, admin_role, disabled,
                     password IS NOT NULL AS has_password, last_login_at, etag, created_at, updated_at
@@ -204,7 +205,20 @@ impl Tx<OneTenant> {
 
     /// [`Self::lock_users`] for all the tenant's.
     pub async fn lock_all_users(&mut self) -> Result<(), StoreError> {
+        self.come_first().await?;
         sqlx::query("SELECT FROM users WHERE tenant_id = $1 ORDER BY user_id FOR UPDATE")
+            .bind(self.scope.tenant.uid.uuid())
+            .execute(&mut *self.sql)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets no request for tokens hold a user from now on, until this transaction ends, and waits for those
+    /// that do: where they come without pause, there is always one that shares the row, and an operator who
+    /// wants it alone would wait for ever.
+    pub async fn come_first(&mut self) -> Result<(), StoreError> {
+        sqlx::query("SELECT pg_advisory_xact_lock($1, hashtext($2::text))")
+            .bind(HOLDING)
             .bind(self.scope.tenant.uid.uuid())
             .execute(&mut *self.sql)
             .await?;
@@ -216,11 +230,17 @@ impl Tx<OneTenant> {
     /// what the user may do is read by a statement of its own, or it would be what was so before the
     /// wait.
     pub async fn hold_user(&mut self, user: UserUid) -> Result<(), StoreError> {
-        sqlx::query("SELECT FROM users WHERE tenant_id = $1 AND user_id = $2 FOR SHARE")
-            .bind(self.scope.tenant.uid.uuid())
-            .bind(user.uuid())
-            .execute(&mut *self.sql)
-            .await?;
+        sqlx::query(
+            "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($3, hashtext($1::text)))
+             SELECT FROM users, turn
+             WHERE tenant_id = $1 AND user_id = $2
+             FOR SHARE OF users",
+        )
+        .bind(self.scope.tenant.uid.uuid())
+        .bind(user.uuid())
+        .bind(HOLDING)
+        .execute(&mut *self.sql)
+        .await?;
         Ok(())
     }
 
@@ -230,7 +250,8 @@ impl Tx<OneTenant> {
         sha256: &[u8; 32],
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "SELECT FROM users
+            "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($3, hashtext($1::text)))
+             SELECT FROM users, turn
              WHERE tenant_id = $1 AND user_id = coalesce(
                  (SELECT user_id FROM grants
                   WHERE tenant_id = $1 AND (current_sha256 = $2 OR previous_sha256 = $2)
@@ -239,10 +260,11 @@ impl Tx<OneTenant> {
                   JOIN spent_refresh_tokens s USING (tenant_id, grant_id)
                   WHERE s.tenant_id = $1 AND s.sha256 = $2)
              )
-             FOR SHARE",
+             FOR SHARE OF users",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(sha256.as_slice())
+        .bind(HOLDING)
         .execute(&mut *self.sql)
         .await?;
         Ok(())
@@ -454,3 +476,6 @@ impl Tx<OneTenant> {
         Ok(known.collect())
     }
 }
+
+/// Says what of ours is locked, where locks are pairs of numbers: whose turn it is to hold users.
+const HOLDING: i32 = 0x7573_6572;

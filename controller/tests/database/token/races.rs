@@ -8,23 +8,19 @@ use proto::admin::v1::{
     user_service_client::UserServiceClient,
 };
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use token::access::AccessToken;
 use tonic::Status;
 
 use super::world::{CREDENTIALS, DEVICE, INVALID_GRANT, World, error, text};
 use crate::support::{gateway::Answer, hold::Hold};
 
-/// REV-3: what a user's tokens say is cut off to the last of them: one that is made while the change
-/// waits does not count after it.
+/// REV-3: what a user's tokens say is cut off to the last of them, which was made while the change waited; and
+/// the change comes before whoever asks next, so that nobody keeps it waiting by asking without pause.
 #[tokio::test]
-async fn a_token_made_while_its_users_rights_change_does_not_count() {
+async fn rights_change_between_two_tokens() {
     let mut world = World::start().await;
     let (tokens, _) = world.tokens("app").await;
-    let minting = Hold::take(
-        &world.stack,
-        "SELECT FROM users WHERE slug = 'alice' FOR SHARE",
-    )
-    .await;
+    let making = Hold::take(&world.stack, AS_A_REQUEST).await;
     let mut users = UserServiceClient::new(world.admin.channel.clone());
     let request = v1::UpdateUserRequest {
         user: Some(v1::User {
@@ -34,17 +30,16 @@ async fn a_token_made_while_its_users_rights_change_does_not_count() {
         update_mask: Some(mask("roles")),
     };
     let request = world.admin.call(request);
-    let change = tokio::spawn(async move { users.update_user(request).await });
-    Hold::is_awaited(&world.stack, 1).await;
-    let late = world.late(&tokens).await;
-    minting.release().await;
-    change.await.unwrap().unwrap();
-    world.counts_no_more(&late).await;
+    let change = users.update_user(request);
+    let (change, next) = tokio::join!(change, world.next_to(&tokens, making));
+    change.unwrap();
+    world.is_cut(&tokens).await;
+    assert!(next.roles.is_empty());
 }
 
 /// The same of what a provider's groups gave, which goes with the provider.
 #[tokio::test]
-async fn a_token_made_while_a_provider_goes_does_not_count() {
+async fn a_provider_goes_between_two_tokens() {
     let mut world = World::start().await;
     world.provider().await;
     let (tokens, _) = world.tokens("app").await;
@@ -53,23 +48,16 @@ async fn a_token_made_while_a_provider_goes_does_not_count() {
         before.roles.as_ref(),
         [Box::<str>::from("dev"), Box::<str>::from("ops")]
     );
-    let minting = Hold::take(
-        &world.stack,
-        "SELECT FROM users WHERE slug = 'alice' FOR SHARE",
-    )
-    .await;
+    let making = Hold::take(&world.stack, AS_A_REQUEST).await;
     let mut providers = IdentityProviderServiceClient::new(world.admin.channel.clone());
     let request = world.admin.call(v1::DeleteIdentityProviderRequest {
         name: "tenants/acme/identityProviders/idp".to_owned(),
         ..v1::DeleteIdentityProviderRequest::default()
     });
-    let change = tokio::spawn(async move { providers.delete_identity_provider(request).await });
-    Hold::is_awaited(&world.stack, 1).await;
-    let late = world.late(&tokens).await;
-    minting.release().await;
-    change.await.unwrap().unwrap();
-    let next = world.counts_no_more(&late).await;
-    let next = world.read(text(&next, "access_token")).await;
+    let change = providers.delete_identity_provider(request);
+    let (change, next) = tokio::join!(change, world.next_to(&tokens, making));
+    change.unwrap();
+    world.is_cut(&tokens).await;
     assert_eq!(next.roles.as_ref(), [Box::<str>::from("dev")]);
 }
 
@@ -196,21 +184,17 @@ async fn a_client_is_revoked_between_two_tokens_of_its_own() {
     let making = "SELECT FROM oauth_clients FOR NO KEY UPDATE";
     let mut making = Hold::take(&world.stack, making).await;
     let revoking = world.revoke(Target::Client("tenants/acme/clients/svc".to_owned()));
-    Hold::is_awaited(&world.stack, 1).await;
-    let (next, ()) = tokio::join!(world.own(), async {
-        Hold::is_awaited(&world.stack, 2).await;
-        making
-            .run("CREATE TABLE made AS SELECT clock_timestamp() AS at")
-            .await;
-        making.commit().await;
+    let (revoked, next) = tokio::join!(revoking, async {
+        Hold::is_awaited(&world.stack, 1).await;
+        let (next, ()) = tokio::join!(world.own(), async {
+            Hold::is_awaited(&world.stack, 2).await;
+            making.run(DATED).await;
+            making.commit().await;
+        });
+        next
     });
-    revoking.await.unwrap().unwrap();
-    let reached: bool = sqlx::query_scalar("SELECT issued_until >= at FROM revocations, made")
-        .fetch_one(&mut world.sql)
-        .await
-        .unwrap();
-    assert!(reached);
-    assert!(!world.is_active(&before).await);
+    revoked.unwrap();
+    world.is_cut(&before).await;
     assert_eq!(next.status, 200, "{next:?}");
     assert!(world.is_active(&next.body).await);
 }
@@ -243,10 +227,11 @@ async fn a_refresh_and_what_ends_its_grant_never_wait_for_each_other() {
         let meanwhile = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
         let (answer, ended) = tokio::join!(world.refresh(client, refresh, &[]), async {
             Hold::is_awaited(&world.stack, 1).await;
-            let ending = world.end(&end);
-            Hold::is_awaited(&world.stack, 2).await;
-            meanwhile.release().await;
-            ending.await.unwrap()
+            let (ended, ()) = tokio::join!(world.end(&end), async {
+                Hold::is_awaited(&world.stack, 2).await;
+                meanwhile.release().await;
+            });
+            ended
         });
         assert_eq!(answer.status, 200, "{end:?}: {answer:?}");
         ended.unwrap();
@@ -270,13 +255,15 @@ async fn a_revocation_that_is_given_up_begins_again() {
     let (_, grant) = world.tokens("app").await;
     let mut other = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
     other.run("SET LOCAL deadlock_timeout = '1h'").await;
-    let revoking = world.end(&End::Revoke(Target::User(ALICE.to_owned())));
-    Hold::is_awaited(&world.stack, 1).await;
-    // In the wrong order: it has what the revocation waits for, and wants what that has.
-    other.run("SELECT FROM users FOR SHARE").await;
-    Hold::is_awaited(&world.stack, 1).await;
-    other.release().await;
-    revoking.await.unwrap().unwrap();
+    let end = End::Revoke(Target::User(ALICE.to_owned()));
+    let (revoked, ()) = tokio::join!(world.end(&end), async {
+        Hold::is_awaited(&world.stack, 1).await;
+        // In the wrong order: it has what the revocation waits for, and wants what that has.
+        other.run("SELECT FROM users FOR SHARE").await;
+        Hold::is_awaited(&world.stack, 1).await;
+        other.release().await;
+    });
+    revoked.unwrap();
     assert_eq!(world.end_of(grant).await, "operator");
     assert!(world.stack.log().contains(GIVEN_UP));
 }
@@ -291,14 +278,11 @@ enum End {
 }
 
 impl World {
-    fn end(&self, end: &End) -> JoinHandle<Result<(), Status>> {
+    async fn end(&self, end: &End) -> Result<(), Status> {
         let mut clients = ClientServiceClient::new(self.admin.channel.clone());
         let mut users = UserServiceClient::new(self.admin.channel.clone());
         match end {
-            End::Revoke(target) => {
-                let revoking = self.revoke(target.clone());
-                tokio::spawn(async move { revoking.await.unwrap().map(drop) })
-            }
+            End::Revoke(target) => self.revoke(target.clone()).await,
             End::Block => {
                 let mut client = v1::Client {
                     name: APP.to_owned(),
@@ -309,21 +293,21 @@ impl World {
                     client: Some(client),
                     update_mask: Some(mask("trust")),
                 });
-                tokio::spawn(async move { clients.update_client(request).await.map(drop) })
+                clients.update_client(request).await.map(drop)
             }
             End::DeleteClient => {
                 let request = self.admin.call(v1::DeleteClientRequest {
                     name: APP.to_owned(),
                     ..v1::DeleteClientRequest::default()
                 });
-                tokio::spawn(async move { clients.delete_client(request).await.map(drop) })
+                clients.delete_client(request).await.map(drop)
             }
             End::DeleteUser => {
                 let request = self.admin.call(v1::DeleteUserRequest {
                     name: ALICE.to_owned(),
                     ..v1::DeleteUserRequest::default()
                 });
-                tokio::spawn(async move { users.delete_user(request).await.map(drop) })
+                users.delete_user(request).await.map(drop)
             }
         }
     }
@@ -334,15 +318,15 @@ impl World {
             .await
     }
 
-    /// An operator begins to revoke this.
-    fn revoke(&self, target: Target) -> JoinHandle<Result<v1::RevokeResponse, Status>> {
+    /// An operator revokes this.
+    async fn revoke(&self, target: Target) -> Result<(), Status> {
         let mut revocations = RevocationServiceClient::new(self.admin.channel.clone());
         let request = self.admin.call(v1::RevokeRequest {
             parent: "tenants/acme".to_owned(),
             target: Some(target),
             wait: None,
         });
-        tokio::spawn(async move { Ok(revocations.revoke(request).await?.into_inner()) })
+        revocations.revoke(request).await.map(drop)
     }
 
     /// A provider whose groups make Alice `ops`.
@@ -358,21 +342,29 @@ impl World {
         }
     }
 
-    /// The next tokens of these, which count when they are made.
-    async fn late(&self, tokens: &Value) -> Value {
-        let answer = self
-            .refresh("app", text(tokens, "refresh_token"), &[])
-            .await;
+    /// While a change waits for a token that is being made: the time at which that one is dated, then what
+    /// comes of the next request, which waits for the change.
+    async fn next_to(&self, tokens: &Value, mut making: Hold) -> AccessToken {
+        Hold::is_awaited(&self.stack, 1).await;
+        let refresh = text(tokens, "refresh_token");
+        let (answer, ()) = tokio::join!(self.refresh("app", refresh, &[]), async {
+            Hold::is_awaited(&self.stack, 2).await;
+            making.run(DATED).await;
+            making.commit().await;
+        });
         assert_eq!(answer.status, 200, "{answer:?}");
-        answer.body
+        assert!(self.is_active(&answer.body).await);
+        self.read(text(&answer.body, "access_token")).await
     }
 
-    /// The access token does not count, and the next one does.
-    async fn counts_no_more(&self, tokens: &Value) -> Value {
+    /// What was made until the change came through does not count, to the last token.
+    async fn is_cut(&mut self, tokens: &Value) {
+        let reached: bool = sqlx::query_scalar("SELECT issued_until >= at FROM revocations, made")
+            .fetch_one(&mut self.sql)
+            .await
+            .unwrap();
+        assert!(reached);
         assert!(!self.is_active(tokens).await);
-        let next = self.late(tokens).await;
-        assert!(self.is_active(&next).await);
-        next
     }
 
     async fn is_active(&self, tokens: &Value) -> bool {
@@ -393,3 +385,9 @@ const ALICE: &str = "tenants/acme/users/alice";
 const APP: &str = "tenants/acme/clients/app";
 /// What is logged of a change whose transaction was given up for another one.
 const GIVEN_UP: &str = "it begins again";
+/// What a request for tokens holds while it makes one.
+const AS_A_REQUEST: &str =
+    "SELECT pg_advisory_xact_lock_shared(x'75736572'::int, hashtext(tenant_id::text))
+     FROM users WHERE slug = 'alice' FOR SHARE";
+/// When it dates what it makes.
+const DATED: &str = "CREATE TABLE made AS SELECT clock_timestamp() AS at";

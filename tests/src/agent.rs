@@ -79,10 +79,7 @@ impl Agent {
             request.header("cookie", line.join("; "))
         };
         let host = host_of(&self.issuer);
-        let request = match self.from {
-            Some(ip) => request.from(ip),
-            None => request,
-        };
+        let request = self.placed(request);
         let answer = request.host(host).send(self.address).await?;
         for line in answer.headers.get_all("set-cookie") {
             let line = line.to_str()?;
@@ -95,6 +92,13 @@ impl Agent {
             }
         }
         Ok(answer)
+    }
+
+    fn placed(&self, request: Request) -> Request {
+        match self.from {
+            Some(ip) => request.from(ip),
+            None => request,
+        }
     }
 
     /// GETs a path of the issuer.
@@ -185,10 +189,8 @@ impl Agent {
     /// What a program sends to an endpoint, without cookies.
     pub async fn program(&self, path: &str, fields: &[(&str, &str)]) -> Result<Response> {
         let host = host_of(&self.issuer);
-        form_request(path, fields)
-            .host(host)
-            .send(self.address)
-            .await
+        let request = self.placed(form_request(path, fields));
+        request.host(host).send(self.address).await
     }
 
     /// Registers a client (RFC 7591).
@@ -201,10 +203,8 @@ impl Agent {
     /// Sends these bytes to be registered.
     pub async fn register_raw(&self, body: String) -> Result<Response> {
         let host = host_of(&self.issuer);
-        Request::post("/register", body)
-            .host(host)
-            .send(self.address)
-            .await
+        let request = self.placed(Request::post("/register", body));
+        request.host(host).send(self.address).await
     }
 
     /// Redeems the code of a callback as a public client.

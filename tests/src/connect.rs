@@ -2,6 +2,7 @@
 //! person to the browser, and call tools.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use token::access::kid_of;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -62,6 +64,25 @@ impl Desktop {
             .env_remove("XDG_CONFIG_HOME")
             .kill_on_drop(true);
         command
+    }
+
+    /// The access tokens that programs keep here as text.
+    pub fn access_tokens(&self) -> Result<BTreeSet<String>> {
+        let (mut tokens, mut folders) = (BTreeSet::new(), vec![self.home.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else if let Ok(text) = std::fs::read_to_string(entry.path()) {
+                    let odd =
+                        |letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter);
+                    let tokens_there = text.split(odd).filter(|word| kid_of(word).is_some());
+                    tokens.extend(tokens_there.map(str::to_owned));
+                }
+            }
+        }
+        Ok(tokens)
     }
 
     /// What the person saw in the browser so far.

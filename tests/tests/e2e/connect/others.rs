@@ -39,7 +39,7 @@ async fn the_inspector_connects_on_the_first_try() -> Result<()> {
             .env("MCP_INSPECTOR_SECRET_STORE", "file");
         run(command, &desktop).await
     };
-    for _ in 0..2 {
+    for next in NEXT {
         let listed = ask(&["--method", "tools/list"]).await?;
         ensure!(TOOLS.iter().all(|tool| listed.contains(tool)), "{listed}");
         let call = [
@@ -53,18 +53,19 @@ async fn the_inspector_connects_on_the_first_try() -> Result<()> {
         ];
         let sum = ask(&call).await?;
         ensure!(sum.contains("42"), "{sum}");
-        people.restart().await?;
+        next.happen(&mut people, &desktop).await?;
     }
     opened_once(&desktop)
 }
 
+/// Its command line remembers nothing: each run signs in.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "large: run by ./dev test clients"]
 async fn fastmcp_connects_on_the_first_try() -> Result<()> {
     let mut people = People::start().await?;
     let (desktop, url) = (people.desktop().await?, people.urls().remove(0));
     let fastmcp = Python::install_further().await?.script("fastmcp");
-    for _ in 0..2 {
+    for next in [Next::Restart, Next::End] {
         let mut list = desktop.command(&fastmcp);
         list.args(["list", &url, "--auth", "oauth", "--json"]);
         let listed = run(list, &desktop).await?;
@@ -73,7 +74,7 @@ async fn fastmcp_connects_on_the_first_try() -> Result<()> {
         call.args(["call", &url, "add", "a=19", "b=23", "--auth", "oauth"]);
         let sum = run(call, &desktop).await?;
         ensure!(sum.contains("42"), "{sum}");
-        people.restart().await?;
+        next.happen(&mut people, &desktop).await?;
     }
     Ok(())
 }
@@ -82,7 +83,7 @@ async fn fastmcp_connects_on_the_first_try() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "large: run by ./dev test clients"]
 async fn claude_code_connects_on_the_first_try() -> Result<()> {
-    let people = People::start().await?;
+    let mut people = People::start().await?;
     let (desktop, url) = (people.desktop().await?, people.urls().remove(0));
     let modules = Node::install_further().await?;
     let claude = modules.file("@anthropic-ai/claude-code-linux-x64/claude");
@@ -99,11 +100,47 @@ async fn claude_code_connects_on_the_first_try() -> Result<()> {
     ]);
     run(add, &desktop).await?;
     log_in(&people, &desktop, &claude).await?;
-    let mut list = desktop.command(&claude);
-    list.args(["mcp", "list"]);
-    let listed = run(list, &desktop).await?;
-    ensure!(listed.contains("Connected"), "{listed}");
+    for next in NEXT {
+        let mut list = desktop.command(&claude);
+        list.args(["mcp", "list"]);
+        let listed = run(list, &desktop).await?;
+        ensure!(listed.contains("Connected"), "{listed}");
+        next.happen(&mut people, &desktop).await?;
+    }
     Ok(())
+}
+
+/// What comes between two runs of a client, which needs no person again.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// Both gateways and the controller start again.
+    Restart,
+    /// Its access token does not count any more: it refreshes.
+    Expiry,
+    /// Nothing more.
+    End,
+}
+
+const NEXT: [Next; 3] = [Next::Restart, Next::Expiry, Next::End];
+
+impl Next {
+    async fn happen(self, people: &mut People, desktop: &Desktop) -> Result<()> {
+        match self {
+            Self::Restart => people.restart().await,
+            Self::Expiry => {
+                let tokens = desktop.access_tokens()?;
+                ensure!(
+                    !tokens.is_empty(),
+                    "it keeps no token where one can be read"
+                );
+                for token in tokens {
+                    people.revoke_token(&token).await?;
+                }
+                Ok(())
+            }
+            Self::End => Ok(()),
+        }
+    }
 }
 
 /// It prints the address to open, and waits for the one that the browser came back to.

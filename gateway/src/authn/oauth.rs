@@ -60,7 +60,7 @@ pub(super) fn attempt(request: &Request<'_>, oauth: &Oauth) -> Attempt {
     if *token.issuer != *request.target.issuer() || !opens(token, request.target) {
         return Attempt::Rejected(Reason::Foreign);
     }
-    if !token::is_subject(&token.username) {
+    if !is_named(token) {
         return Attempt::Rejected(Reason::Malformed);
     }
     request.person(Person {
@@ -145,6 +145,18 @@ impl Verified {
         let kept = kept.filter(|scope| *scope != SCOPE && *scope != READ);
         let kept = kept.filter(|scope| scope.bytes().all(is_plain));
         kept.fold(SCOPE.to_owned(), |wider, scope| wider + " " + scope)
+    }
+}
+
+/// Whether it names its holder as it may: a user by a name that is free, or a client that acts for
+/// itself by the name that is ours to give.
+fn is_named(token: &AccessToken) -> bool {
+    match token.grant {
+        Some(_) => token::is_subject(&token.username),
+        None => token
+            .username
+            .strip_prefix("clients/")
+            .is_some_and(token::is_subject),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Access tokens at the MCP URLs, and the documents that lead to them.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use proto::admin::v1::{Client, CreateClientRequest, revoke_request::Target};
 use serde_json::{Value, json};
 use tests::http::{Request, Response, host_of};
 
 use super::{Field, text};
-use crate::calls::tool_call;
+use crate::{calls::tool_call, people::People};
 
 /// A18, A19: whatever is wrong with a token, the refusal is the same.
 #[tokio::test(flavor = "multi_thread")]
@@ -150,4 +151,39 @@ async fn metadata_is_the_tenants_own_and_only_at_its_place() -> Result<()> {
 fn shape(answer: &Response) -> (u16, String, String) {
     let challenge = answer.header("www-authenticate").to_owned();
     (answer.status.as_u16(), challenge, answer.text())
+}
+
+/// RFC 6749 §4.4: a confidential client acts for itself at every node, until it is blocked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_acts_for_itself_calls_at_every_node() -> Result<()> {
+    let field = Field::new().await?;
+    let request = CreateClientRequest {
+        parent: People::TENANT.into(),
+        client_id: "ci".into(),
+        client: Some(Client {
+            display_name: "CI".into(),
+            grant_types: vec!["client_credentials".into()],
+            token_endpoint_auth_method: "client_secret_post".into(),
+            roles: vec!["dev".into()],
+            ..Default::default()
+        }),
+    };
+    let mut clients = field.people.admin.clients.clone();
+    let made = clients.create_client(request).await?.into_inner();
+    let client = made.client.context("a client")?;
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &client.client_id),
+        ("client_secret", &made.client_secret),
+    ];
+    let answer = field.agent().program("/token", &fields).await?;
+    ensure!(answer.status == 200, "{}", answer.text());
+    let tokens = answer.json()?;
+    let access = text(&tokens, "access_token")?;
+    for node in 0..2 {
+        let answer = field.call(node, access).await?;
+        ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
+    }
+    field.people.revoke(Target::Client(client.name)).await?;
+    field.is_refused_soon(access).await
 }

@@ -61,7 +61,8 @@ async fn once(bench: &Bench, admin: &Admin, client: &Credentials) -> Result<Dura
     let gateways = &bench.cluster.gateways;
     let token = client.token(&gateways[0]).await?;
     for gateway in gateways {
-        ensure!(status(gateway, &token).await? == 200, "it must work first");
+        let status = status(gateway, &token).await?;
+        ensure!(status == 200, "it must work first: {status}");
     }
     let request = RevokeRequest {
         parent: TENANT.into(),

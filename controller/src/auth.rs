@@ -1,5 +1,5 @@
 //! The auth door: HTTPS for gateways alone, behind which stands what people and their backends call
-//! besides MCP: sessions today, the authorization server later. A gateway's certificate is what makes
+//! besides MCP: sessions, and the authorization server. A gateway's certificate is what makes
 //! its word about a request (`aldgate-origin`, `aldgate-peer`) worth believing.
 
 use std::{sync::Arc, time::Duration};

@@ -52,6 +52,8 @@ pub struct Desk {
     pub vault: Arc<Vault>,
     /// Keys that sign tokens.
     pub(crate) signers: oauth::key::Signers,
+    /// What clients were like when they last refreshed.
+    pub(crate) shortcuts: oauth::Shortcuts,
     /// The way to identity providers, which admins configure.
     pub dialer: Dialer,
     /// The way to what clients publish. Anybody can name an address there.

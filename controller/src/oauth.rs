@@ -3,6 +3,7 @@
 
 use axum::Router;
 
+pub(crate) use self::token::shortcut::Shortcuts;
 use crate::auth::Desk;
 
 /// Whose authorization server was called, and its URLs.

@@ -23,7 +23,7 @@
 
 use proto::id::TenantUid;
 use runtime::clock::Clock;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction, postgres::types::PgInterval};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -424,4 +424,13 @@ fn microseconds(time: std::time::SystemTime) -> OffsetDateTime {
     let time = OffsetDateTime::from(time);
     time.replace_nanosecond(time.nanosecond() / 1000 * 1000)
         .expect("less than a second")
+}
+
+/// As Postgres has it.
+fn interval(time: std::time::Duration) -> PgInterval {
+    PgInterval {
+        months: 0,
+        days: 0,
+        microseconds: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
+    }
 }

@@ -34,20 +34,37 @@ pub(super) struct Call {
     pub(super) params: Params,
 }
 
-impl Call {
-    /// Reads a request and finds out whose it is. The transaction in which that was found out, if
-    /// it could stay open, or the next, goes on as `action`, and the client is who acts in it.
-    pub(super) async fn read(
-        desk: Desk,
-        visit: Visit,
-        request: Request,
-        action: &str,
-    ) -> Result<(Self, Tx<OneTenant>), Fault> {
+/// A form as it came.
+pub(super) struct Form {
+    pub(super) headers: HeaderMap,
+    pub(super) params: Params,
+}
+
+impl Form {
+    /// Reads a request.
+    pub(super) async fn read(request: Request) -> Result<Self, Fault> {
         let (parts, body) = body(request).await.map_err(|_| {
             let text = "The request is too large, or was cut off";
             Fault::new(Code::InvalidRequest, text)
         })?;
-        let params = form(&parts.headers, &body)?;
+        let params = params(&parts.headers, &body)?;
+        Ok(Self {
+            headers: parts.headers,
+            params,
+        })
+    }
+}
+
+impl Call {
+    /// Finds out whose request it is. The transaction in which that was found out, if it could stay
+    /// open, or the next, goes on as `action`, and the client is who acts in it.
+    pub(super) async fn begin(
+        desk: Desk,
+        visit: Visit,
+        form: Form,
+        action: &str,
+    ) -> Result<(Self, Tx<OneTenant>), Fault> {
+        let Form { headers, params } = form;
         let tx = enter(&desk, &visit, action).await?;
         let issuer = Issuer::of(tx.tenant(), &visit);
         let rules = Rules::of(tx.oauth_settings()?);
@@ -57,7 +74,7 @@ impl Call {
             issuer: &issuer,
             rules: &rules,
         };
-        let found = client::authenticate(seeker, tx, &parts.headers, &params);
+        let found = client::authenticate(seeker, tx, &headers, &params);
         let (client, tx) = found.await?;
         let mut tx = match tx {
             Some(tx) => tx,
@@ -117,7 +134,7 @@ async fn enter(desk: &Desk, visit: &Visit, action: &str) -> Result<Tx<OneTenant>
 }
 
 /// TOK-1: a form and nothing else.
-fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Fault> {
+fn params(headers: &HeaderMap, body: &[u8]) -> Result<Params, Fault> {
     let essence = only(headers, CONTENT_TYPE.as_str())
         .and_then(|value| value.split(';').next())
         .map_or("", str::trim);
@@ -142,7 +159,7 @@ mod tests {
             if let Some(kind) = kind {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
             }
-            form(&headers, b"a=1")
+            params(&headers, b"a=1")
         };
         for good in [
             "application/x-www-form-urlencoded",

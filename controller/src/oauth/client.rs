@@ -6,13 +6,13 @@ use time::OffsetDateTime;
 use token::jwt::KeySet;
 use uuid::Uuid;
 
-pub(crate) use self::authenticate::authenticate;
+pub(crate) use self::authenticate::{authenticate, unproven};
 use self::{
     document::Document,
     shelf::{Asker, Shelf},
 };
 use super::{budget::Budgets, issuer::Issuer, redirect::Redirect, rules::Rules};
-pub(crate) use crate::store::client::{AuthMethod, Metadata, Registration, Trust};
+pub(crate) use crate::store::client::{AuthMethod, Metadata, Registration, Trust, Version};
 use crate::{
     auth::{Desk, Visit},
     error::Error,
@@ -92,6 +92,8 @@ pub(crate) struct Client {
     pub(crate) roles: Vec<String>,
     /// When it last got a token, as far as that was noted.
     pub(crate) last_used_at: Option<OffsetDateTime>,
+    /// The state of its row, where that is all there is to it.
+    pub(crate) version: Option<Version>,
 }
 
 /// Where a client's public keys are.
@@ -161,6 +163,7 @@ impl Client {
             host: None,
             roles: Vec::new(),
             last_used_at: None,
+            version: None,
         }
     }
 
@@ -187,12 +190,14 @@ impl Client {
 
     /// A client as its row has it. Of ours, the row says no more than what the tenant thinks of it.
     fn of_row(row: stored::Client) -> Self {
+        let version = row.version();
         let metadata = row.metadata;
         let known = Self {
             uid: Some(row.uid),
             slug: Some(row.slug),
             trust: row.trust,
             last_used_at: row.last_used_at,
+            version: Some(version),
             ..Self::ours()
         };
         if row.client_id == OURS {

@@ -15,7 +15,7 @@ use token::{DeviceCode, random_text, sha256_of};
 
 use super::{
     attempts,
-    call::{self, Call},
+    call::{self, Call, Form},
     client::{self, DEVICE_CODE},
     fault::Fault,
     grant::{self, NewGrant},
@@ -42,7 +42,8 @@ async fn ask(
     request: Request,
 ) -> Result<Response, Fault> {
     let network = attempts::network(visit.peer.ip());
-    let reading = Call::read(desk, visit, request, "oauth.device_authorization");
+    let form = Form::read(request).await?;
+    let reading = Call::begin(desk, visit, form, "oauth.device_authorization");
     let (call, mut tx) = reading.await?;
     call.must_be_allowed(DEVICE_CODE)?;
     let wish = Wish::read(&call.issuer, &call.rules, &call.client, &call.params);

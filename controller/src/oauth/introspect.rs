@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use token::{RefreshToken, access::AccessToken};
 
 use super::{
-    call::{self, Call},
+    call::{self, Call, Form},
     client::{AuthMethod, Client, Registration},
     fault::Fault,
     standing,
@@ -35,7 +35,8 @@ async fn introspect(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let (call, tx) = Call::read(desk, visit, request, "oauth.introspect").await?;
+    let (call, tx) =
+        Call::begin(desk, visit, Form::read(request).await?, "oauth.introspect").await?;
     let text = call.required("token")?;
     let told = match RefreshToken::lookup(text) {
         Ok(sha256) => refresh_token(&call, tx, &sha256).await?,

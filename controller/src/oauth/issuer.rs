@@ -67,6 +67,14 @@ impl Issuer {
         &self.base[..end.unwrap_or(self.base.len())]
     }
 
+    /// The address that was called, as [`Visit::base`] has it.
+    pub(crate) fn called(&self) -> &str {
+        match &self.found {
+            Found::Canonical => &self.base,
+            Found::Alias(origin) => origin,
+        }
+    }
+
     /// Where it was found.
     pub(crate) fn found(&self) -> &Found {
         &self.found

@@ -13,7 +13,7 @@ use proto::{id::GrantUid, sync::v1::RevocationKind};
 use token::{RefreshToken, access::AccessToken};
 
 use super::{
-    call::{self, Call},
+    call::{self, Call, Form},
     fault::Fault,
     grant, rules, standing,
 };
@@ -36,7 +36,8 @@ async fn revoke(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let (call, mut tx) = Call::read(desk, visit, request, "oauth.revoke").await?;
+    let (call, mut tx) =
+        Call::begin(desk, visit, Form::read(request).await?, "oauth.revoke").await?;
     let text = call.required("token")?;
     // REV-4: what it is shows in the text; a hint could only be wrong.
     if let Ok(sha256) = RefreshToken::lookup(text) {

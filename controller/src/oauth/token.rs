@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 
 use super::{
-    call::{self, Call},
+    call::{self, Call, Form},
     client::{AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH_TOKEN},
     fault::{Code, Fault},
 };
@@ -22,11 +22,17 @@ mod exchange;
 /// With a refresh token.
 mod refresh;
 
+/// With a refresh token, where everything is as it was.
+pub(crate) mod shortcut;
+
 /// For the client itself.
 mod own;
 
 /// With a device code.
 mod poll;
+
+/// Who acts with a token.
+mod bearer;
 
 /// The tokens themselves.
 mod mint;
@@ -52,7 +58,11 @@ async fn issue(
     Extension(visit): Extension<Visit>,
     request: Request,
 ) -> Result<Response, Fault> {
-    let (call, tx) = Call::read(desk, visit, request, "oauth.token").await?;
+    let form = Form::read(request).await?;
+    if let Some(issued) = shortcut::issue(&desk, &visit, &form).await? {
+        return Ok(call::answer(Json(issued)));
+    }
+    let (call, tx) = Call::begin(desk, visit, form, "oauth.token").await?;
     let grant_type = call.required("grant_type")?;
     let issued = match grant_type {
         AUTHORIZATION_CODE => exchange::issue(&call, tx).await?,

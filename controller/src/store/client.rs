@@ -43,6 +43,25 @@ pub struct Client {
     pub updated_at: OffsetDateTime,
 }
 
+/// Tells one state of a client's row from every other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Grows with every change by an operator.
+    pub etag: u64,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+impl Client {
+    /// The state that it is in.
+    pub fn version(&self) -> Version {
+        Version {
+            etag: self.etag,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
 /// How a client came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {

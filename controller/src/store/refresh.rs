@@ -8,16 +8,16 @@ use uuid::Uuid;
 use super::{
     OneTenant, StoreError, Tx, changed,
     grant::{Grant, Row as GrantRow},
-    head::{from_column, to_column},
 };
+
+/// All at once, where nothing is out of the ordinary.
+pub mod expected;
 
 /// A grant with the state of its refresh tokens, found by one of them.
 #[derive(Debug, Clone)]
 pub struct Family {
     /// The grant.
     pub grant: Grant,
-    /// The number of the current token.
-    pub generation: u64,
     /// The hash of the current token.
     pub current: Option<[u8; 32]>,
     /// When the current one took the place of the one before.
@@ -43,7 +43,6 @@ pub enum Presented {
 struct Row {
     #[sqlx(flatten)]
     grant: GrantRow,
-    generation: i64,
     current_sha256: Option<Vec<u8>>,
     previous_sha256: Option<Vec<u8>>,
     rotated_at: Option<OffsetDateTime>,
@@ -62,7 +61,6 @@ impl Row {
         };
         Family {
             grant: self.grant.into(),
-            generation: from_column(self.generation),
             current: self.current_sha256.and_then(|hash| hash.try_into().ok()),
             rotated_at: self.rotated_at,
             current_used_at: self.current_used_at,
@@ -80,7 +78,7 @@ impl Tx<OneTenant> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT grant_id, user_id, client_uid, redirect_origin, resources, scopes, user_agent,
                     created_at, last_used_at, idle_expires_at, expires_at, revoked_at, revoke_reason,
-                    generation, current_sha256, previous_sha256, rotated_at, current_used_at
+                    current_sha256, previous_sha256, rotated_at, current_used_at
              FROM grants
              WHERE tenant_id = $1 AND (current_sha256 = $2 OR previous_sha256 = $2)
              FOR UPDATE",
@@ -95,7 +93,7 @@ impl Tx<OneTenant> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT grant_id, user_id, client_uid, redirect_origin, resources, scopes, user_agent,
                     created_at, last_used_at, idle_expires_at, expires_at, revoked_at, revoke_reason,
-                    generation, current_sha256, previous_sha256, rotated_at, current_used_at
+                    current_sha256, previous_sha256, rotated_at, current_used_at
              FROM grants
              WHERE tenant_id = $1 AND grant_id = (
                  SELECT s.grant_id FROM spent_refresh_tokens s
@@ -115,41 +113,18 @@ impl Tx<OneTenant> {
     pub async fn rotate_family(
         &mut self,
         grant: GrantUid,
-        generation: u64,
         sha256: &[u8; 32],
         idle_expires_at: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "WITH spent AS (
-                 INSERT INTO spent_refresh_tokens (tenant_id, sha256, grant_id, created_at)
-                 SELECT tenant_id, previous_sha256, grant_id, $5
-                 FROM grants
-                 WHERE tenant_id = $1 AND grant_id = $2 AND previous_sha256 IS NOT NULL
-                 ON CONFLICT DO NOTHING
-             )
-             UPDATE grants
-             SET generation = $3,
-                 previous_sha256 = current_sha256,
-                 current_sha256 = $4,
-                 rotated_at = clock_timestamp(),
-                 current_used_at = NULL,
-                 last_used_at = $5,
-                 idle_expires_at = $6
-             WHERE tenant_id = $1 AND grant_id = $2",
-        )
-        .bind(self.scope.tenant.uid.uuid())
-        .bind(grant.uuid())
-        .bind(to_column(generation))
-        .bind(sha256.as_slice())
-        .bind(self.time)
-        .bind(idle_expires_at)
-        .execute(&mut *self.sql)
-        .await?;
-        changed("grants", 1, done.rows_affected())?;
-        if generation.is_multiple_of(FORGET_EVERY) {
-            self.forget_spent(grant).await?;
-        }
-        Ok(())
+        let number: Option<i64> = sqlx::query_scalar("SELECT rotate_family($1, $2, $3, $4, $5)")
+            .bind(self.scope.tenant.uid.uuid())
+            .bind(grant.uuid())
+            .bind(sha256.as_slice())
+            .bind(self.time)
+            .bind(idle_expires_at)
+            .fetch_one(&mut *self.sql)
+            .await?;
+        changed("grants", 1, u64::from(number.is_some()))
     }
 
     /// Notes that access tokens which were issued then are in use: whoever refreshed last got the
@@ -218,24 +193,4 @@ impl Tx<OneTenant> {
         .await?;
         Ok(done.rows_affected() == 1)
     }
-
-    async fn forget_spent(&mut self, grant: GrantUid) -> Result<(), StoreError> {
-        sqlx::query(
-            "DELETE FROM spent_refresh_tokens
-             WHERE tenant_id = $1 AND grant_id = $2 AND created_at < (
-                 SELECT created_at FROM spent_refresh_tokens
-                 WHERE tenant_id = $1 AND grant_id = $2
-                 ORDER BY created_at DESC OFFSET $3 LIMIT 1)",
-        )
-        .bind(self.scope.tenant.uid.uuid())
-        .bind(grant.uuid())
-        .bind(REMEMBERED)
-        .execute(&mut *self.sql)
-        .await?;
-        Ok(())
-    }
 }
-
-const FORGET_EVERY: u64 = 16;
-/// How many older tokens of a grant are known again.
-const REMEMBERED: i64 = 64;

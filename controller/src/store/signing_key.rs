@@ -6,7 +6,7 @@ use std::time::Duration;
 use proto::id::TenantUid;
 use time::OffsetDateTime;
 
-use super::{OneTenant, Platform, StoreError, Tx, changed};
+use super::{OneTenant, Platform, StoreError, Tx, changed, interval};
 
 /// A key as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,14 +251,6 @@ impl<S> Tx<S> {
         .execute(&mut *self.sql)
         .await?;
         changed("signing_keys", 1, done.rows_affected())
-    }
-}
-
-fn interval(life: Duration) -> sqlx::postgres::types::PgInterval {
-    sqlx::postgres::types::PgInterval {
-        months: 0,
-        days: 0,
-        microseconds: i64::try_from(life.as_micros()).unwrap_or(i64::MAX),
     }
 }
 

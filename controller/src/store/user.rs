@@ -109,13 +109,26 @@ struct Row {
 }
 
 #[derive(sqlx::FromRow)]
-struct RightsRow {
+pub(super) struct RightsRow {
     login: String,
     display_name: String,
     roles: Vec<String>,
     groups: Vec<String>,
     admin_role: String,
     disabled: bool,
+}
+
+impl From<RightsRow> for UserRights {
+    fn from(row: RightsRow) -> Self {
+        Self {
+            login: row.login,
+            display_name: row.display_name,
+            roles: row.roles,
+            groups: row.groups,
+            admin_role: AdminRole::of_column(&row.admin_role),
+            disabled: row.disabled,
+        }
+    }
 }
 
 impl AdminRole {
@@ -292,29 +305,15 @@ impl Tx<OneTenant> {
     /// are made of must be held before: [`Self::hold_user`].
     pub async fn user_roles(&mut self, user: UserUid) -> Result<Option<UserRights>, StoreError> {
         let row: Option<RightsRow> = sqlx::query_as(
-            "SELECT u.login, u.display_name, u.admin_role, u.disabled,
-                    ARRAY(SELECT unnest(u.roles) UNION
-                          SELECT unnest(i.roles) FROM identities i
-                          WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id
-                          ORDER BY 1) AS roles,
-                    ARRAY(SELECT unnest(u.groups) UNION
-                          SELECT unnest(i.groups) FROM identities i
-                          WHERE i.tenant_id = u.tenant_id AND i.user_id = u.user_id
-                          ORDER BY 1) AS groups
-             FROM users u WHERE u.tenant_id = $1 AND u.user_id = $2",
+            "SELECT login, display_name, admin_role, disabled, roles, groups
+             FROM user_rights
+             WHERE tenant_id = $1 AND user_id = $2",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(user.uuid())
         .fetch_optional(&mut *self.sql)
         .await?;
-        Ok(row.map(|row| UserRights {
-            login: row.login,
-            display_name: row.display_name,
-            roles: row.roles,
-            groups: row.groups,
-            admin_role: AdminRole::of_column(&row.admin_role),
-            disabled: row.disabled,
-        }))
+        Ok(row.map(UserRights::from))
     }
 
     /// What is needed to check the password of whoever signs in with this.
@@ -478,4 +477,4 @@ impl Tx<OneTenant> {
 }
 
 /// Says what of ours is locked, where locks are pairs of numbers: whose turn it is to hold users.
-const HOLDING: i32 = 0x7573_6572;
+pub(super) const HOLDING: i32 = 0x7573_6572;

@@ -7,6 +7,9 @@ mod exchange;
 /// Refresh tokens.
 mod refresh;
 
+/// Refresh tokens of clients that are known.
+mod shortcut;
+
 /// Tokens of clients that act for themselves, and of devices.
 mod others;
 

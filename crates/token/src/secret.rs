@@ -88,9 +88,9 @@ secret!(
 );
 
 impl RefreshToken {
-    /// The token of this generation under the grant's key: always the same one.
-    pub fn derive(key: &[u8; 32], generation: u64) -> Self {
-        let text = grammar::derive(Self::PREFIX, key, &generation.to_be_bytes());
+    /// The one that takes its place: always the same for a key, and nobody's to know without it.
+    pub fn successor(&self, key: &[u8; 32]) -> Self {
+        let text = grammar::derive(Self::PREFIX, key, self.expose().as_bytes());
         Self(text.as_str().into())
     }
 }
@@ -126,18 +126,21 @@ mod tests {
 
     /// oauth.md §8.3: whoever has the key can say which token comes next, as often as it is asked.
     #[test]
-    fn a_refresh_token_follows_from_key_and_generation() {
-        let made = RefreshToken::derive(&[7; 32], 3);
-        assert!(RefreshToken::parse(made.expose()).is_ok());
-        assert_eq!(RefreshToken::derive(&[7; 32], 3).expose(), made.expose());
+    fn a_refresh_token_follows_from_the_one_before_and_a_key() {
+        let first = RefreshToken::generate();
+        let next = first.successor(&[7; 32]);
+        assert!(RefreshToken::parse(next.expose()).is_ok());
+        assert_eq!(first.successor(&[7; 32]).expose(), next.expose());
         for other in [
-            RefreshToken::derive(&[7; 32], 4),
-            RefreshToken::derive(&[8; 32], 3),
+            first.clone(),
+            first.successor(&[8; 32]),
+            next.successor(&[7; 32]),
+            RefreshToken::generate().successor(&[7; 32]),
         ] {
-            assert_ne!(other.expose(), made.expose());
+            assert_ne!(other.expose(), next.expose());
         }
-        assert!(AuthorizationCode::parse(made.expose()).is_err());
-        assert!(DeviceCode::parse(made.expose()).is_err());
+        assert!(AuthorizationCode::parse(next.expose()).is_err());
+        assert!(DeviceCode::parse(next.expose()).is_err());
     }
 
     #[test]

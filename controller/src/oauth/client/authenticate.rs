@@ -77,6 +77,14 @@ pub(crate) async fn authenticate(
     Ok((client, tx))
 }
 
+/// The id of a client that sent nothing to prove who it is.
+pub(crate) fn unproven(headers: &HeaderMap, params: &Params) -> Option<String> {
+    match Presented::read(headers, params) {
+        Ok(Presented::Nothing { client_id }) => Some(client_id),
+        Ok(Presented::Secret { .. } | Presented::Assertion { .. }) | Err(_) => None,
+    }
+}
+
 /// What a program is told that no client can be found for.
 fn fault(no: NoClient, basic: bool) -> Fault {
     match no {

@@ -108,6 +108,7 @@ pub(super) async fn client(
         verified: known.is_some(),
         host: Some(endpoint.origin.authority()),
         roles: Vec::new(),
+        version: None,
     })
 }
 

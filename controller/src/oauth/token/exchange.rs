@@ -4,11 +4,14 @@
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use token::AuthorizationCode;
+use token::{AuthorizationCode, RefreshToken};
 
 use super::{
     super::{call::Call, client::AUTHORIZATION_CODE, client::REFRESH_TOKEN, code, grant, resource},
-    Code, Fault, Issued, invalid_grant, mint,
+    Code, Fault, Issued,
+    bearer::Bearer,
+    invalid_grant,
+    mint::{Mint, Signing},
 };
 use crate::store::{OneTenant, StoreError, Tx, audit::Entry, code as stored, grant::Grant};
 
@@ -62,18 +65,15 @@ pub(super) async fn first(
         granted.expires_at = granted.expires_at.min(now + call.rules.access_life);
     }
     let idle = (now + call.rules.idle_life).min(granted.expires_at);
-    let bearer = mint::bearer(&mut tx, call, &granted, scopes, resources).await?;
+    let bearer = Bearer::find(&mut tx, call, &granted, scopes, resources).await?;
     tx.use_grant(granted.uid, idle, granted.expires_at).await?;
     call.note_use(&mut tx).await?;
-    let token = if refreshes {
-        let token = mint::refresh_token(&mut tx, call, granted.uid, FIRST).await?;
-        tx.rotate_family(granted.uid, FIRST, &token.sha256(), idle)
-            .await?;
-        Some(token)
-    } else {
-        None
-    };
-    let issued = mint::mint(&mut tx, call, bearer, token).await?;
+    let token = refreshes.then(RefreshToken::generate);
+    if let Some(token) = &token {
+        tx.rotate_family(granted.uid, &token.sha256(), idle).await?;
+    }
+    let signing = Signing::now(&mut tx, call).await?;
+    let issued = Mint::of(call, &tx).issue(&signing, bearer, token.as_ref())?;
     let entry = entry(&tx, &granted);
     tx.commit_recorded(&entry).await?;
     Ok(issued)
@@ -127,8 +127,6 @@ fn verifier_fits(code: &stored::Code, verifier: &str) -> bool {
     let challenge = URL_SAFE_NO_PAD.encode(challenge);
     verify_slices_are_equal(challenge.as_bytes(), code.code_challenge.as_bytes()).is_ok()
 }
-
-const FIRST: u64 = 1;
 
 #[cfg(test)]
 mod tests {

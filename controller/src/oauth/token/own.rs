@@ -8,8 +8,9 @@ use super::{
         resource, scope,
     },
     Code, Fault, Issued,
+    bearer::Bearer,
     exchange::{beyond, resources},
-    mint::{self, Bearer},
+    mint::{Mint, Signing},
 };
 use crate::store::{OneTenant, Tx, audit::Entry};
 
@@ -48,7 +49,8 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
         until: None,
     };
     call.note_use(&mut tx).await?;
-    let issued = mint::mint(&mut tx, call, bearer, None).await?;
+    let signing = Signing::now(&mut tx, call).await?;
+    let issued = Mint::of(call, &tx).issue(&signing, bearer, None)?;
     let entry = Entry {
         resource: format!("{}/clients/{slug}", tx.tenant().name()),
         before: None,

@@ -9,9 +9,10 @@ use token::RefreshToken;
 use super::{
     super::{call::Call, client::REFRESH_TOKEN, grant, resource, scope},
     Code, Fault, Issued,
+    bearer::Bearer,
     exchange::{beyond, entry, resources},
     invalid_grant,
-    mint::{self, Bearer},
+    mint::{Mint, Signing},
 };
 use crate::store::{
     OneTenant, StoreError, Tx,
@@ -22,7 +23,8 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
     call.must_be_allowed(REFRESH_TOKEN)?;
     let text = call.required("refresh_token")?;
     let wanted = resources(call)?;
-    let sha256 = RefreshToken::lookup(text).map_err(|_| invalid_grant())?;
+    let presented = RefreshToken::parse(text).map_err(|_| invalid_grant())?;
+    let sha256 = presented.sha256();
 
     tx.turn_to("oauth.refresh");
     tx.hold_user_of_refresh_token(&sha256).await?;
@@ -44,10 +46,10 @@ pub(super) async fn issue(call: &Call, mut tx: Tx<OneTenant>) -> Result<Issued, 
         Fault::new(Code::InvalidScope, text)
     })?;
     let resources = resource::narrow(wanted, &family.grant.resources).map_err(|_| beyond())?;
-    let bearer = mint::bearer(&mut tx, call, &family.grant, scopes, resources).await?;
+    let bearer = Bearer::find(&mut tx, call, &family.grant, scopes, resources).await?;
     match next {
-        Next::Rotate => rotate(tx, call, &family, bearer).await,
-        Next::Again | Next::End => again(tx, call, &family, bearer).await,
+        Next::Rotate => rotate(tx, call, &family, &presented, bearer).await,
+        Next::Again | Next::End => again(tx, call, &family, &presented, bearer).await,
     }
 }
 
@@ -88,17 +90,22 @@ async fn rotate(
     mut tx: Tx<OneTenant>,
     call: &Call,
     family: &Family,
+    presented: &RefreshToken,
     bearer: Bearer,
 ) -> Result<Issued, Fault> {
     let grant = &family.grant;
-    let generation = family.generation + 1;
-    let token = mint::refresh_token(&mut tx, call, grant.uid, generation).await?;
+    let keys = tx.tenant_keys().await?;
+    let key = call.desk.vault.tenant_key(tx.tenant().uid, &keys)?;
+    let token = presented.successor(&key.refresh_key());
     let idle = (tx.time() + call.rules.idle_life).min(grant.expires_at);
-    tx.rotate_family(grant.uid, generation, &token.sha256(), idle)
-        .await?;
+    tx.rotate_family(grant.uid, &token.sha256(), idle).await?;
     call.note_use(&mut tx).await?;
-    let issued = mint::mint(&mut tx, call, bearer, Some(token)).await?;
+    let signing = Signing::now(&mut tx, call).await?;
+    let issued = Mint::of(call, &tx).issue(&signing, bearer, Some(&token))?;
+    let tenant = tx.tenant().clone();
     tx.commit_unrecorded().await?;
+    call.desk.shortcuts.learn(call, &tenant, &key, &signing.key);
+    metrics::counter!("aldgate_token_refreshes_total", "way" => "long").increment(1);
     Ok(issued)
 }
 
@@ -106,14 +113,19 @@ async fn again(
     mut tx: Tx<OneTenant>,
     call: &Call,
     family: &Family,
+    presented: &RefreshToken,
     bearer: Bearer,
 ) -> Result<Issued, Fault> {
-    let current = family.current.ok_or_else(invalid_grant)?;
-    let (grant, generation) = (family.grant.uid, family.generation);
-    let token = mint::refresh_token_again(&mut tx, call, grant, generation, &current).await?;
+    let grant = family.grant.uid;
+    let keys = tx.tenant_keys().await?;
+    let keys = call.desk.vault.tenant_keys(tx.tenant().uid, &keys);
+    let made = keys.iter().rev();
+    let mut made = made.map(|key| presented.successor(&key.refresh_key()));
+    let token = made.find(|token| Some(token.sha256()) == family.current);
     // The key that it was made with is gone: then it cannot be said again.
     let token = token.ok_or_else(invalid_grant)?;
-    let issued = mint::mint(&mut tx, call, bearer, Some(token)).await?;
+    let signing = Signing::now(&mut tx, call).await?;
+    let issued = Mint::of(call, &tx).issue(&signing, bearer, Some(&token))?;
     let now = tx.time();
     let due = family.rotated_at.unwrap_or(now) + OVERLAP;
     if now > due && tx.note_late(grant, due).await? {
@@ -198,7 +210,6 @@ mod tests {
                 revoked_at: None,
                 revoke_reason: String::new(),
             },
-            generation: 2,
             current: None,
             rotated_at: Some(rotated),
             current_used_at: used,

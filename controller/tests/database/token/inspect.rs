@@ -15,7 +15,7 @@ async fn a_client_gives_back_what_is_its_own() {
         text(&tokens, "access_token"),
         text(&tokens, "refresh_token"),
     );
-    let unknown = RefreshToken::derive(&[1; 32], 1);
+    let unknown = RefreshToken::generate();
     for (client, token) in [
         ("other", access),
         ("other", refresh),

@@ -11,76 +11,82 @@ use serde_json::Value;
 use token::access::AccessToken;
 use tonic::Status;
 
-use super::world::{CREDENTIALS, DEVICE, INVALID_GRANT, World, error, text};
+use super::world::{CREDENTIALS, DEVICE, INVALID_GRANT, Way, World, error, text};
 use crate::support::{gateway::Answer, hold::Hold};
 
 /// REV-3: what a user's tokens say is cut off to the last of them, which was made while the change waited; and
 /// the change comes before whoever asks next, so that nobody keeps it waiting by asking without pause.
 #[tokio::test]
 async fn rights_change_between_two_tokens() {
-    let mut world = World::start().await;
-    let (tokens, _) = world.tokens("app").await;
-    let making = Hold::take(&world.stack, AS_A_REQUEST).await;
-    let mut users = UserServiceClient::new(world.admin.channel.clone());
-    let request = v1::UpdateUserRequest {
-        user: Some(v1::User {
-            name: ALICE.to_owned(),
-            ..v1::User::default()
-        }),
-        update_mask: Some(mask("roles")),
-    };
-    let request = world.admin.call(request);
-    let change = users.update_user(request);
-    let (change, next) = tokio::join!(change, world.next_to(&tokens, making));
-    change.unwrap();
-    world.is_cut(&tokens).await;
-    assert!(next.roles.is_empty());
+    for way in [Way::Long, Way::Short] {
+        let mut world = World::on(way).await;
+        let (tokens, _) = world.tokens("app").await;
+        let making = Hold::take(&world.stack, AS_A_REQUEST).await;
+        let mut users = UserServiceClient::new(world.admin.channel.clone());
+        let request = v1::UpdateUserRequest {
+            user: Some(v1::User {
+                name: ALICE.to_owned(),
+                ..v1::User::default()
+            }),
+            update_mask: Some(mask("roles")),
+        };
+        let request = world.admin.call(request);
+        let change = users.update_user(request);
+        let (change, next) = tokio::join!(change, world.next_to(&tokens, making));
+        change.unwrap();
+        world.is_cut(&tokens).await;
+        assert!(next.roles.is_empty());
+    }
 }
 
 /// The same of what a provider's groups gave, which goes with the provider.
 #[tokio::test]
 async fn a_provider_goes_between_two_tokens() {
-    let mut world = World::start().await;
-    world.provider().await;
-    let (tokens, _) = world.tokens("app").await;
-    let before = world.read(text(&tokens, "access_token")).await;
-    assert_eq!(
-        before.roles.as_ref(),
-        [Box::<str>::from("dev"), Box::<str>::from("ops")]
-    );
-    let making = Hold::take(&world.stack, AS_A_REQUEST).await;
-    let mut providers = IdentityProviderServiceClient::new(world.admin.channel.clone());
-    let request = world.admin.call(v1::DeleteIdentityProviderRequest {
-        name: "tenants/acme/identityProviders/idp".to_owned(),
-        ..v1::DeleteIdentityProviderRequest::default()
-    });
-    let change = providers.delete_identity_provider(request);
-    let (change, next) = tokio::join!(change, world.next_to(&tokens, making));
-    change.unwrap();
-    world.is_cut(&tokens).await;
-    assert_eq!(next.roles.as_ref(), [Box::<str>::from("dev")]);
+    for way in [Way::Long, Way::Short] {
+        let mut world = World::on(way).await;
+        world.provider().await;
+        let (tokens, _) = world.tokens("app").await;
+        let before = world.read(text(&tokens, "access_token")).await;
+        assert_eq!(
+            before.roles.as_ref(),
+            [Box::<str>::from("dev"), Box::<str>::from("ops")]
+        );
+        let making = Hold::take(&world.stack, AS_A_REQUEST).await;
+        let mut providers = IdentityProviderServiceClient::new(world.admin.channel.clone());
+        let request = world.admin.call(v1::DeleteIdentityProviderRequest {
+            name: "tenants/acme/identityProviders/idp".to_owned(),
+            ..v1::DeleteIdentityProviderRequest::default()
+        });
+        let change = providers.delete_identity_provider(request);
+        let (change, next) = tokio::join!(change, world.next_to(&tokens, making));
+        change.unwrap();
+        world.is_cut(&tokens).await;
+        assert_eq!(next.roles.as_ref(), [Box::<str>::from("dev")]);
+    }
 }
 
 /// What is waited for is what counts: rights are read after the wait, not before.
 #[tokio::test]
 async fn a_token_that_waited_for_a_sign_in_says_what_that_left() {
-    let mut world = World::start().await;
-    world.provider().await;
-    let (tokens, _) = world.tokens("app").await;
-    let mut sign_in = Hold::take(
-        &world.stack,
-        "SELECT FROM users WHERE slug = 'alice' FOR UPDATE",
-    )
-    .await;
-    let refresh = text(&tokens, "refresh_token");
-    let (answer, ()) = tokio::join!(world.refresh("app", refresh, &[]), async {
-        Hold::is_awaited(&world.stack, 1).await;
-        sign_in.run("UPDATE identities SET roles = '{}'").await;
-        sign_in.commit().await;
-    });
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let token = world.read(text(&answer.body, "access_token")).await;
-    assert_eq!(token.roles.as_ref(), [Box::<str>::from("dev")]);
+    for way in [Way::Long, Way::Short] {
+        let mut world = World::on(way).await;
+        world.provider().await;
+        let (tokens, _) = world.tokens("app").await;
+        let mut sign_in = Hold::take(
+            &world.stack,
+            "SELECT FROM users WHERE slug = 'alice' FOR UPDATE",
+        )
+        .await;
+        let refresh = text(&tokens, "refresh_token");
+        let (answer, ()) = tokio::join!(world.refresh("app", refresh, &[]), async {
+            Hold::is_awaited(&world.stack, 1).await;
+            sign_in.run("UPDATE identities SET roles = '{}'").await;
+            sign_in.commit().await;
+        });
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let token = world.read(text(&answer.body, "access_token")).await;
+        assert_eq!(token.roles.as_ref(), [Box::<str>::from("dev")]);
+    }
 }
 
 /// REV-3, A10: a code that is exchanged while its user, its client or everything is revoked gives nothing:
@@ -204,13 +210,19 @@ async fn a_client_is_revoked_between_two_tokens_of_its_own() {
 #[tokio::test]
 async fn a_refresh_and_what_ends_its_grant_never_wait_for_each_other() {
     let mut world = World::start().await;
-    for end in [
-        End::Revoke(Target::User(ALICE.to_owned())),
-        End::Revoke(Target::Client(APP.to_owned())),
-        End::Revoke(Target::Everything(true)),
-        End::Block,
-        End::DeleteClient,
-        End::DeleteUser,
+    let user = Target::User(ALICE.to_owned());
+    let client = Target::Client(APP.to_owned());
+    for (way, end) in [
+        (Way::Long, End::Revoke(user.clone())),
+        (Way::Short, End::Revoke(user)),
+        (Way::Long, End::Revoke(client.clone())),
+        (Way::Short, End::Revoke(client)),
+        (Way::Long, End::Revoke(Target::Everything(true))),
+        (Way::Short, End::Revoke(Target::Everything(true))),
+        (Way::Long, End::Block),
+        (Way::Short, End::Block),
+        (Way::Short, End::DeleteClient),
+        (Way::Long, End::DeleteUser),
     ] {
         let client = if matches!(end, End::DeleteUser) {
             "other"
@@ -219,13 +231,20 @@ async fn a_refresh_and_what_ends_its_grant_never_wait_for_each_other() {
         };
         // More than one, for those who take all.
         world.tokens(client).await;
+        let unusual: &[_] = match way {
+            Way::Long => &[("scope", "mcp")],
+            Way::Short => {
+                world.become_known().await;
+                &[]
+            }
+        };
         let (tokens, grant) = world.tokens(client).await;
         world
             .sql("UPDATE oauth_clients SET last_used_at = NULL")
             .await;
         let refresh = text(&tokens, "refresh_token");
         let meanwhile = Hold::take(&world.stack, "SELECT FROM grants FOR UPDATE").await;
-        let (answer, ended) = tokio::join!(world.refresh(client, refresh, &[]), async {
+        let (answer, ended) = tokio::join!(world.refresh(client, refresh, unusual), async {
             Hold::is_awaited(&world.stack, 1).await;
             let (ended, ()) = tokio::join!(world.end(&end), async {
                 Hold::is_awaited(&world.stack, 2).await;
@@ -233,7 +252,7 @@ async fn a_refresh_and_what_ends_its_grant_never_wait_for_each_other() {
             });
             ended
         });
-        assert_eq!(answer.status, 200, "{end:?}: {answer:?}");
+        assert_eq!(answer.status, 200, "{way:?} {end:?}: {answer:?}");
         ended.unwrap();
         let left: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM grants WHERE grant_id = $1 AND revoked_at IS NULL",

@@ -28,7 +28,34 @@ pub(super) struct World {
     pub(super) alice: Uuid,
 }
 
+/// How a controller answers the next usual refresh of the client `app`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    /// Step by step.
+    Long,
+    /// In one, because it knows the client.
+    Short,
+}
+
 impl World {
+    /// One whose controller goes this way.
+    pub(super) async fn on(way: Way) -> Self {
+        let mut world = Self::start().await;
+        match way {
+            Way::Long => {}
+            Way::Short => world.become_known().await,
+        }
+        world
+    }
+
+    /// Lets the controller know the client `app` as it is now.
+    pub(super) async fn become_known(&mut self) {
+        let (tokens, _) = self.tokens("app").await;
+        let refresh = text(&tokens, "refresh_token");
+        let answer = self.refresh("app", refresh, &[("scope", "mcp")]).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
     pub(super) async fn start() -> Self {
         let stack = Stack::start().await;
         let admin = Operator::of(&stack).await;

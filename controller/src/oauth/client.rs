@@ -1,6 +1,8 @@
 //! Who asks for tokens. A client is in the database, or in a document at the address that it has for
 //! an id, or built in; endpoints see no difference.
 
+use std::sync::Arc;
+
 use proto::{id::ClientUid, name::Slug};
 use time::OffsetDateTime;
 use token::jwt::KeySet;
@@ -92,8 +94,17 @@ pub(crate) struct Client {
     pub(crate) roles: Vec<String>,
     /// When it last got a token, as far as that was noted.
     pub(crate) last_used_at: Option<OffsetDateTime>,
-    /// The state of its row, where that is all there is to it.
-    pub(crate) version: Option<Version>,
+    /// What it was made of; `None` where that is not to be had again.
+    pub(crate) source: Option<Source>,
+}
+
+/// What makes a client what it is: the same again means the same client.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Source {
+    /// The state of its row.
+    pub(crate) row: Version,
+    /// Its document, as it was fetched.
+    document: Option<Arc<Document>>,
 }
 
 /// Where a client's public keys are.
@@ -138,6 +149,12 @@ impl Client {
         self.grant_types.iter().any(|own| own == grant_type)
     }
 
+    /// Whether its document, where it has one, is still the one that it was made of.
+    pub(crate) fn is_fresh(&self, clients: &Clients) -> bool {
+        let document = self.source.as_ref().and_then(|made| made.document.as_ref());
+        document.is_none_or(|document| clients.documents.has(&self.client_id, document))
+    }
+
     /// Whether it is the command line of this product.
     pub(crate) fn is_ours(&self) -> bool {
         self.client_id == OURS
@@ -163,7 +180,7 @@ impl Client {
             host: None,
             roles: Vec::new(),
             last_used_at: None,
-            version: None,
+            source: None,
         }
     }
 
@@ -190,14 +207,17 @@ impl Client {
 
     /// A client as its row has it. Of ours, the row says no more than what the tenant thinks of it.
     fn of_row(row: stored::Client) -> Self {
-        let version = row.version();
+        let source = Source {
+            row: row.version(),
+            document: None,
+        };
         let metadata = row.metadata;
         let known = Self {
             uid: Some(row.uid),
             slug: Some(row.slug),
             trust: row.trust,
             last_used_at: row.last_used_at,
-            version: Some(version),
+            source: Some(source),
             ..Self::ours()
         };
         if row.client_id == OURS {

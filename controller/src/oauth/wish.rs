@@ -102,7 +102,7 @@ pub(crate) mod tests {
             host: None,
             roles: Vec::new(),
             last_used_at: None,
-            version: None,
+            source: None,
         }
     }
 

@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{
     people::{World, request},
-    support::host::Host,
+    support::{
+        hold::Hold,
+        host::Host,
+        visitor::{Page, Visitor},
+    },
 };
 
 /// A client that somebody let in is what its document said then, when its host cannot be reached and
@@ -20,22 +24,7 @@ async fn a_client_that_was_let_in_outlives_its_host() {
         id
     });
     let mut browser = world.browser();
-    let page = world
-        .sign_in(&mut browser, &request(&ours, &[]), "ada")
-        .await;
-    let allow = [("decision", "allow")];
-    let done = browser.fill(&page, "/consent", &allow).await;
-    let code = done.answer().1["code"].clone();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", &ours),
-        ("code", &code),
-        ("redirect_uri", REDIRECT),
-        ("code_verifier", VERIFIER),
-    ];
-    let redeemed = browser.post("/token", &form).await;
-    assert_eq!(redeemed.status, 200, "{redeemed:?}");
-    let tokens: Value = serde_json::from_str(&redeemed.html).unwrap();
+    let refresh = world.connect(&mut browser, &ours).await;
     let seen = browser.get(&request(&stranger, &[])).await;
     assert_eq!(seen.status, 303, "a document is enough to be asked about");
     assert_eq!(host.asked_for(), ["/ours.json", "/stranger.json"]);
@@ -47,7 +36,7 @@ async fn a_client_that_was_let_in_outlives_its_host() {
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", &ours),
-        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+        ("refresh_token", &refresh),
     ];
     let refreshed = browser.post("/token", &form).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
@@ -60,6 +49,59 @@ async fn a_client_that_was_let_in_outlives_its_host() {
         let page = browser.get(&request(client, params)).await;
         assert_eq!((page.status, page.location()), (400, None), "{client}");
     }
+}
+
+/// CIMD-5: so does one that is known by a document take the short way to further tokens, until the document
+/// may have changed.
+#[tokio::test]
+async fn a_client_with_a_document_takes_the_short_way_while_that_is_fresh() {
+    let world = World::start().await;
+    let host = Host::start(&world.stack).await;
+    let id = host.url("/app.json");
+    let document = json!({"client_id": id, "client_name": "App", "redirect_uris": [REDIRECT]});
+    host.put("/app.json", &document);
+    let mut browser = world.browser();
+    let mut refresh = world.connect(&mut browser, &id).await;
+    for way in ["turn AS MATERIALIZED", "rotate_as_expected("] {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", &*id),
+            ("refresh_token", &*refresh),
+        ];
+        let held = Hold::take(&world.stack, "SELECT FROM users FOR UPDATE").await;
+        let (answer, statement) = tokio::join!(browser.post("/token", &form), async {
+            let statement = Hold::waiting(&world.stack).await;
+            held.release().await;
+            statement
+        });
+        assert!(statement.contains(way), "{statement}");
+        refresh = refresh_token(&answer);
+    }
+    assert_eq!(host.asked(), 1);
+}
+
+impl World {
+    /// The first refresh token of a client with a document, which Ada lets in.
+    async fn connect(&self, browser: &mut Visitor<'_>, client: &str) -> String {
+        let page = self.sign_in(browser, &request(client, &[]), "ada").await;
+        let allow = [("decision", "allow")];
+        let done = browser.fill(&page, "/consent", &allow).await;
+        let code = done.answer().1["code"].clone();
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", client),
+            ("code", &code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ];
+        refresh_token(&browser.post("/token", &form).await)
+    }
+}
+
+fn refresh_token(answer: &Page) -> String {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let tokens: Value = serde_json::from_str(&answer.html).unwrap();
+    tokens["refresh_token"].as_str().unwrap().to_owned()
 }
 
 /// A27: of all the addresses in a document, none is called but that of its keys, and that one only when

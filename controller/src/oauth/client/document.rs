@@ -11,7 +11,7 @@ use token::jwt::KeySet;
 use url::Host;
 
 use super::{
-    AuthMethod, Client, Keys, NoClient, Registration, Seeker, Trust, intake,
+    AuthMethod, Client, Keys, NoClient, Registration, Seeker, Source, Trust, intake,
     known::{self, Known},
     shelf::{Asker, Missing, Shelf},
 };
@@ -83,7 +83,14 @@ pub(super) async fn client(
     let desk = seeker.desk;
     let documents = &desk.clients.documents;
     let found = documents.get(&desk.documents, &endpoint, asker, read);
-    let document = match (found.await, &known, &row) {
+    let found = found.await;
+    // What is not on the shelf, nobody can compare.
+    let source = row.as_ref().zip(found.as_ref().ok());
+    let source = source.map(|(row, document)| Source {
+        row: row.version(),
+        document: Some(Arc::clone(document)),
+    });
+    let document = match (found, &known, &row) {
         (Ok(document), _, _) => document,
         (Err(_), Some(known), _) => Arc::new(known.pinned.clone()),
         // As it was when somebody let it in.
@@ -108,7 +115,7 @@ pub(super) async fn client(
         verified: known.is_some(),
         host: Some(endpoint.origin.authority()),
         roles: Vec::new(),
-        version: None,
+        source,
     })
 }
 

@@ -163,6 +163,18 @@ impl<T> Shelf<T> {
         }
     }
 
+    /// Whether this is what there is for an address, and fresh.
+    pub(super) fn has(&self, url: &str, value: &Arc<T>) -> bool {
+        let now = Instant::now();
+        let mut state = self.locked();
+        let Some(entry) = state.entries.get_mut(url) else {
+            return false;
+        };
+        entry.used = now;
+        let good = entry.good.as_ref().filter(|good| now < good.fresh_until);
+        good.is_some_and(|good| Arc::ptr_eq(&good.value, value))
+    }
+
     fn look(&self, endpoint: &Endpoint, asker: &Asker, age: Duration) -> Look<'_, T> {
         let (url, now) = (endpoint.to_string(), Instant::now());
         let mut state = self.locked();

@@ -51,8 +51,8 @@ pub(super) struct Shortcut {
 }
 
 impl Shortcuts {
-    /// Remembers a client as it came, if there is a short way for it: it has nothing to prove, and its
-    /// row says all about it.
+    /// Remembers a client as it came, if there is a short way for it: it has nothing to prove, and what
+    /// it is made of can be compared.
     pub(super) fn learn(
         &self,
         call: &Call,
@@ -61,8 +61,8 @@ impl Shortcuts {
         signer: &Arc<SigningKey>,
     ) {
         let client = &call.client;
-        let (Some(uid), Some(version), AuthMethod::None) =
-            (client.uid, client.version, client.auth_method)
+        let (Some(uid), Some(source), AuthMethod::None) =
+            (client.uid, &client.source, client.auth_method)
         else {
             return;
         };
@@ -72,7 +72,7 @@ impl Shortcuts {
                 tenant_key: (key.id(), key.version()),
                 signing_key: signer.kid().to_owned(),
                 client: uid,
-                client_version: version,
+                client_version: source.row,
             },
             issuer: call.issuer.clone(),
             rules: call.rules.clone(),
@@ -114,7 +114,9 @@ pub(super) async fn issue(
     visit: &Visit,
     form: &Form,
 ) -> Result<Option<Issued>, Fault> {
-    let Some(shortcut) = desk.shortcuts.of(visit, form) else {
+    let shortcut = desk.shortcuts.of(visit, form);
+    let shortcut = shortcut.filter(|shortcut| shortcut.client.is_fresh(&desk.clients));
+    let Some(shortcut) = shortcut else {
         return Ok(None);
     };
     let presented = form.params.get("refresh_token").map(RefreshToken::parse);

@@ -20,10 +20,9 @@ async fn a_client_that_is_known_takes_the_short_way() {
         let (refresh, _) = world.given().await;
         let held = Hold::take(&world.stack, "SELECT FROM users FOR UPDATE").await;
         let (answer, statement) = tokio::join!(world.refresh("app", &refresh, more), async {
-            Hold::is_awaited(&world.stack, 1).await;
-            let waiting = waiting(&world).await;
+            let statement = Hold::waiting(&world.stack).await;
             held.release().await;
-            waiting
+            statement
         });
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(statement.contains("rotate_as_expected("), "{statement}");
@@ -37,17 +36,6 @@ async fn a_client_that_is_known_takes_the_short_way() {
         let again = world.refresh("app", &refresh, &[]).await;
         assert_eq!(again.body["refresh_token"], answer.body["refresh_token"]);
     }
-}
-
-async fn waiting(world: &World) -> String {
-    let mut sql = world.stack.postgres.connect("root", "aldgate").await;
-    sqlx::query_scalar(
-        "SELECT query FROM pg_stat_activity
-         WHERE wait_event_type = 'Lock' AND usename = 'aldgate_app'",
-    )
-    .fetch_one(&mut sql)
-    .await
-    .unwrap()
 }
 
 /// A13, A15, A17, REV-3: whatever has changed since the client was last seen counts from the next token on.

@@ -24,6 +24,19 @@ async fn what_was_read_is_read_again_when_it_is_old() {
     assert_eq!(host.asked(), 2);
 }
 
+/// What was taken from the shelf can be compared with what is there now.
+#[tokio::test]
+async fn what_is_on_the_shelf_is_what_was_taken_until_it_is_read_again() {
+    let host = Host::start(JSON, "{}").await;
+    let shelf = shelf(8);
+    let url = host.endpoint.to_string();
+    let taken = host.get(&shelf, LONGEST).await.unwrap();
+    assert!(shelf.has(&url, &taken));
+    assert!(!shelf.has("http://other.test/doc", &taken));
+    let next = host.get(&shelf, Duration::ZERO).await.unwrap();
+    assert!(shelf.has(&url, &next) && !shelf.has(&url, &taken));
+}
+
 /// CIMD-3, CIMD-5, A25, A26: a failure is none for long, and not repeated at once.
 #[tokio::test]
 async fn what_is_unfit_is_not_kept_and_not_asked_for_again_at_once() {

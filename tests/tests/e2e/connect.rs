@@ -10,6 +10,7 @@ use tests::{
 use crate::people::People;
 
 mod conformance;
+mod fastmcp;
 mod others;
 
 /// S2-11, S2-12, S4-32, S4-33.

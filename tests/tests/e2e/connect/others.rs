@@ -58,7 +58,7 @@ async fn the_inspector_connects_on_the_first_try() -> Result<()> {
     opened_once(&desktop)
 }
 
-/// Its command line remembers nothing: each run signs in.
+/// Its command line remembers nothing: each run signs in. What refreshes is in [`super::fastmcp`].
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "large: run by ./dev test clients"]
 async fn fastmcp_connects_on_the_first_try() -> Result<()> {
@@ -112,7 +112,7 @@ async fn claude_code_connects_on_the_first_try() -> Result<()> {
 
 /// What comes between two runs of a client, which needs no person again.
 #[derive(Debug, Clone, Copy)]
-enum Next {
+pub(super) enum Next {
     /// Both gateways and the controller start again.
     Restart,
     /// Its access token does not count any more: it refreshes.
@@ -124,7 +124,7 @@ enum Next {
 const NEXT: [Next; 3] = [Next::Restart, Next::Expiry, Next::End];
 
 impl Next {
-    async fn happen(self, people: &mut People, desktop: &Desktop) -> Result<()> {
+    pub(super) async fn happen(self, people: &mut People, desktop: &Desktop) -> Result<()> {
         match self {
             Self::Restart => people.restart().await,
             Self::Expiry => {
@@ -215,7 +215,7 @@ async fn run(mut command: Command, desktop: &Desktop) -> Result<String> {
     Ok(text)
 }
 
-fn opened_once(desktop: &Desktop) -> Result<()> {
+pub(super) fn opened_once(desktop: &Desktop) -> Result<()> {
     let seen = desktop.seen();
     let ends = seen
         .lines()

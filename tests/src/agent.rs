@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
@@ -198,6 +198,19 @@ impl Agent {
         let answer = self.register_raw(metadata.to_string()).await?;
         ensure!(answer.status == 201, "{}: {}", answer.status, answer.text());
         answer.json()
+    }
+
+    /// Registers a public client with these redirect URIs, whose connection stays; its id.
+    pub async fn register_public(&self, name: &str, redirects: &[&str]) -> Result<String> {
+        let metadata = json!({
+            "client_name": name,
+            "redirect_uris": redirects,
+            "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code", "refresh_token"],
+        });
+        let registered = self.register(&metadata).await?;
+        let id = registered["client_id"].as_str().context("a client_id")?;
+        Ok(id.to_owned())
     }
 
     /// Sends these bytes to be registered.

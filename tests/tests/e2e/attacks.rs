@@ -33,7 +33,7 @@ impl Field {
 
     pub(crate) async fn on(people: People) -> Result<Self> {
         let agent = Agent::new(people.cluster.gateways[0].address(), &people.origins[0]);
-        let client = public(&agent, "App", &[Self::REDIRECT]).await?;
+        let client = agent.register_public("App", &[Self::REDIRECT]).await?;
         Ok(Self { people, client })
     }
 
@@ -82,19 +82,6 @@ impl Field {
         let call: Request = tool_call("/mcp/demo", "add", &json!({"a": 1, "b": 2}));
         call.host(host).bearer(token).send(gateway.address()).await
     }
-}
-
-/// A public client with these redirect URIs.
-pub(crate) async fn public(agent: &Agent, name: &str, redirects: &[&str]) -> Result<String> {
-    let metadata = json!({
-        "client_name": name,
-        "redirect_uris": redirects,
-        "token_endpoint_auth_method": "none",
-        "grant_types": ["authorization_code", "refresh_token"],
-    });
-    let registered = agent.register(&metadata).await?;
-    let id = registered["client_id"].as_str().context("a client_id")?;
-    Ok(id.to_owned())
 }
 
 /// The member of a token answer.

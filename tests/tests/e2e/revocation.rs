@@ -23,7 +23,7 @@ use tests::{
 };
 
 use crate::{
-    attacks::{public, text},
+    attacks::text,
     calls::{Acme, tool_call},
     doors::Doors,
 };
@@ -335,7 +335,7 @@ impl Trial {
         let redirect = format!("https://{name}.example/cb");
         let issuer = format!("http://{}", Acme::HOST);
         let mut agent = Agent::new(self.gateways()[0].address(), &issuer);
-        let client = public(&agent, name, &[&redirect]).await?;
+        let client = agent.register_public(name, &[&redirect]).await?;
         let pkce = Pkce::new();
         let params = [
             ("response_type", "code"),

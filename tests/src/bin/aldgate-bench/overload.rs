@@ -18,7 +18,7 @@ use crate::{
     INITIALIZE, PATH,
     load::CALL,
     peers::Peer,
-    refresh::{self, Chains},
+    refresh::{self, Chains, REDIRECT},
 };
 
 /// Measures both without and with them.
@@ -31,7 +31,8 @@ pub(crate) async fn measure(browsers: u8, seconds: u32) -> Result<()> {
     let gateway = &cluster.gateways[0];
     let calls = Calls::open(gateway, key).await?;
     let mut chains = Chains::of(gateway, &person, 1).await?;
-    let client = refresh::register(&Agent::new(gateway.address(), &gateway.url())).await?;
+    let agent = Agent::new(gateway.address(), &gateway.url());
+    let client = agent.register_public("Bench", &[REDIRECT]).await?;
     let time = Duration::from_secs(seconds.into());
     println!("\n{browsers} browsers that sign in again and again, {seconds} s each\n");
     println!("| | calls p50 ms | p99 ms | refreshes p50 ms | p99 ms | signed in/s | sent away/s |");

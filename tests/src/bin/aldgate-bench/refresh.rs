@@ -15,7 +15,6 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use proto::admin::v1::{CreateUserRequest, PasswordInput, User};
 use serde::Deserialize;
-use serde_json::json;
 use tests::{
     agent::{Agent, Pkce, encoded},
     cluster::Cluster,
@@ -73,7 +72,7 @@ impl Chains {
     pub(crate) async fn of(gateway: &Gateway, person: &Person, grants: usize) -> Result<Self> {
         let issuer = gateway.url();
         let mut agent = Agent::new(gateway.address(), &issuer);
-        let client = register(&agent).await?;
+        let client = agent.register_public("Bench", &[REDIRECT]).await?;
         let mut tokens = Vec::new();
         for _ in 0..grants {
             tokens.push(connect(&mut agent, person, &client).await?);
@@ -212,19 +211,6 @@ pub(crate) async fn settle(cluster: &Cluster, server: &str) -> Result<(Person, S
     Ok((person, seeded.api_key))
 }
 
-/// A new public client.
-pub(crate) async fn register(agent: &Agent) -> Result<String> {
-    let metadata = json!({
-        "client_name": "Bench",
-        "redirect_uris": [REDIRECT],
-        "token_endpoint_auth_method": "none",
-        "grant_types": ["authorization_code", "refresh_token"],
-    });
-    let registered = agent.register(&metadata).await?;
-    let client = registered["client_id"].as_str().context("a client_id")?;
-    Ok(client.to_owned())
-}
-
 async fn create(cluster: &Cluster, person: &Person) -> Result<()> {
     let user = User {
         login: person.login.clone(),
@@ -267,5 +253,5 @@ const NAMES: [&str; 3] = [
     "controller",
     "controller, gateway, Postgres",
 ];
-const REDIRECT: &str = "https://app.example/cb";
+pub(crate) const REDIRECT: &str = "https://app.example/cb";
 const LATE: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use tests::{
     http::Response,
 };
 
-use super::{Field, public};
+use super::Field;
 
 /// A1, A4, A5 (before the redirect is known), OA-01, OA-13: never a redirect to where nobody registered.
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +65,7 @@ async fn of_a_loopback_redirect_only_the_port_may_differ() -> Result<()> {
         "http://localhost/other",
         "http://[::1]/cb",
     ];
-    let client = public(&field.agent(), "Native", &registered).await?;
+    let client = field.agent().register_public("Native", &registered).await?;
     let pkce = Pkce::new();
     for (redirect, good) in [
         ("http://127.0.0.1:40000/cb", true),

@@ -3,19 +3,16 @@
 use anyhow::{Context, Result, ensure};
 use tests::agent::{Pkce, parameter};
 
-use super::{Field, error_of, public, text};
+use super::{Field, error_of, text};
 
 /// A8, A7, OA-06, OA-08, OA-09, TOK-3: a code that is stolen is worth nothing, and is not used up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_good_for_its_client_its_redirect_and_its_verifier_alone() -> Result<()> {
     let field = Field::new().await?;
     let (agent, pkce, other) = (field.agent(), Pkce::new(), Pkce::new());
-    let thief = public(
-        &agent,
-        "Thief",
-        &[Field::REDIRECT, "https://thief.example/cb"],
-    )
-    .await?;
+    let thief = agent
+        .register_public("Thief", &[Field::REDIRECT, "https://thief.example/cb"])
+        .await?;
     let callback = field.consent(&pkce).await?;
     let resource = "https://other.example/mcp";
 

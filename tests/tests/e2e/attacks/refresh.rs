@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use futures_util::future::join_all;
 
-use super::{Field, error_of, public, text};
+use super::{Field, error_of, text};
 
 /// Must-hold 5; A14: many processes of one client refresh at once, over both nodes.
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +103,9 @@ async fn a_refresh_token_gives_its_own_client_no_more_than_was_granted() -> Resu
     let agent = field.agent();
     let tokens = field.connect().await?;
     let refresh = text(&tokens, "refresh_token")?;
-    let thief = public(&agent, "Thief", &["https://thief.example/cb"]).await?;
+    let thief = agent
+        .register_public("Thief", &["https://thief.example/cb"])
+        .await?;
     let stolen = agent.refresh(&thief, refresh).await?;
     ensure!(error_of(&stolen, 400)? == "invalid_grant");
     for (name, value, error) in [
@@ -134,7 +136,9 @@ async fn only_its_own_client_revokes_a_token() -> Result<()> {
         text(&tokens, "access_token")?,
         text(&tokens, "refresh_token")?,
     );
-    let thief = public(&agent, "Thief", &["https://thief.example/cb"]).await?;
+    let thief = agent
+        .register_public("Thief", &["https://thief.example/cb"])
+        .await?;
     for (client, token) in [
         (&thief, refresh),
         (&thief, access),

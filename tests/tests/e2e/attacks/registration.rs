@@ -12,7 +12,7 @@ use tests::{
 };
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Field, error_of, public, text};
+use super::{Field, error_of, text};
 
 /// A22, OA-02, DCR-3, DCR-4: dangerous redirects are dropped, and refused where nothing is left.
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +140,9 @@ async fn a_flood_of_registrations_is_slowed_and_locks_nobody_out() -> Result<()>
     // Whoever is in another network registers as ever.
     let mut newcomer = field.agent();
     newcomer.from = Some([127, 0, 0, 9].into());
-    public(&newcomer, "Newcomer", &["https://newcomer.example/cb"]).await?;
+    newcomer
+        .register_public("Newcomer", &["https://newcomer.example/cb"])
+        .await?;
     // Who registered before is known, and what was registered before is answered.
     let pkce = Pkce::new();
     let callback = field.consent(&pkce).await?;

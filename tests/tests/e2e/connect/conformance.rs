@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{attacks::public, people::People};
+use crate::people::People;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_conformance_suite_passes_its_authorization_scenarios() -> Result<()> {
@@ -20,7 +20,7 @@ async fn the_conformance_suite_passes_its_authorization_scenarios() -> Result<()
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let redirect = format!("http://127.0.0.1:{port}/callback");
     let agent = Agent::new(people.cluster.gateways[0].address(), &people.origins[0]);
-    let client = public(&agent, "Conformance", &[&redirect]).await?;
+    let client = agent.register_public("Conformance", &[&redirect]).await?;
     let mut child = Command::new(node.program()?)
         .arg(node.file("@modelcontextprotocol/conformance/dist/index.js"))
         .args(["authorization", "--url", &people.origins[0]])

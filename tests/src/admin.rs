@@ -1,19 +1,24 @@
-//! Typed clients of the admin API over one connection, with one token.
+//! Typed clients of the admin API over one connection, with one token, and what many tests do with them.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
-use proto::admin::v1::{
-    access_service_client::AccessServiceClient, client_service_client::ClientServiceClient,
-    hint_service_client::HintServiceClient,
-    identity_provider_service_client::IdentityProviderServiceClient,
-    key_service_client::KeyServiceClient, limit_service_client::LimitServiceClient,
-    node_service_client::NodeServiceClient, oauth_service_client::OauthServiceClient,
-    revision_service_client::RevisionServiceClient,
-    revocation_service_client::RevocationServiceClient, server_service_client::ServerServiceClient,
-    static_token_service_client::StaticTokenServiceClient,
-    tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
-    user_service_client::UserServiceClient,
+use proto::{
+    access::v1::{Grant, Policy, Role},
+    admin::v1::{
+        AccessPolicy, SetPolicyRequest, WaitForRevisionRequest,
+        access_service_client::AccessServiceClient, client_service_client::ClientServiceClient,
+        hint_service_client::HintServiceClient,
+        identity_provider_service_client::IdentityProviderServiceClient,
+        key_service_client::KeyServiceClient, limit_service_client::LimitServiceClient,
+        node_service_client::NodeServiceClient, oauth_service_client::OauthServiceClient,
+        revision_service_client::RevisionServiceClient,
+        revocation_service_client::RevocationServiceClient,
+        server_service_client::ServerServiceClient,
+        static_token_service_client::StaticTokenServiceClient,
+        tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
+        user_service_client::UserServiceClient,
+    },
 };
 use tonic::{
     Request, Status,
@@ -89,6 +94,30 @@ impl Admin {
             tokens: TokenServiceClient::new(with()),
         })
     }
+
+    /// Replaces the policy of a tenant, given its resource name; returns once it is live.
+    pub async fn set_policy(&self, tenant: &str, policy: Policy) -> Result<()> {
+        let request = SetPolicyRequest {
+            policy: Some(AccessPolicy {
+                name: format!("{tenant}/policy"),
+                policy: Some(policy),
+                ..Default::default()
+            }),
+        };
+        let answer = self.access.clone().set_policy(request).await?;
+        self.live(tenant, answer.into_inner().revision).await
+    }
+
+    /// Waits until a revision of a tenant is live on every node.
+    pub async fn live(&self, tenant: &str, revision: u64) -> Result<()> {
+        let request = WaitForRevisionRequest {
+            revision,
+            timeout: Some(prost_types::Duration::try_from(Duration::from_secs(20))?),
+            tenant: tenant.to_owned(),
+        };
+        self.revisions.clone().wait_for_revision(request).await?;
+        Ok(())
+    }
 }
 
 impl Token {
@@ -120,6 +149,22 @@ impl Interceptor for Token {
     }
 }
 
+/// A policy under which this role may do everything, and nobody else anything.
+pub fn everything_for(role: &str) -> Policy {
+    let grant = Grant {
+        servers: vec!["*".into()],
+        access: "*".into(),
+        ..Default::default()
+    };
+    let role_grants = Role {
+        grants: vec![grant],
+    };
+    Policy {
+        roles: [(role.to_owned(), role_grants)].into(),
+        ..Default::default()
+    }
+}
+
 /// A connection to a controller's gRPC door, with a client certificate or without.
 pub async fn connect(endpoint: &str, ca: &Path, identity: Option<&Files>) -> Result<Channel> {
     let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(std::fs::read(ca)?));
@@ -129,7 +174,7 @@ pub async fn connect(endpoint: &str, ca: &Path, identity: Option<&Files>) -> Res
     }
     Endpoint::from_shared(endpoint.to_owned())?
         .tls_config(tls)?
-        .connect_timeout(std::time::Duration::from_secs(5))
+        .connect_timeout(Duration::from_secs(5))
         .connect()
         .await
         .with_context(|| format!("connecting to {endpoint}"))

@@ -1,8 +1,6 @@
 //! One tenant whose server lets callers in by every kind of authenticator at once, and a credential
 //! of each kind.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use proto::{
     access::v1::{
@@ -11,13 +9,17 @@ use proto::{
         StaticAuthenticator, Subject, authenticator::Kind,
     },
     admin::v1::{
-        AccessPolicy, CreateStaticTokenRequest, CreateStaticTokenResponse, KeyLifespan, Server,
-        SetPolicyRequest, StaticToken, StaticTokenInput, StaticTokenType, UpdateServerRequest,
-        WaitForRevisionRequest,
+        CreateStaticTokenRequest, CreateStaticTokenResponse, KeyLifespan, Server, StaticToken,
+        StaticTokenInput, StaticTokenType, UpdateServerRequest,
     },
 };
 use serde_json::{Value, json};
-use tests::{admin::Admin, gateway::Gateway, http::Request, issuer::Issuer};
+use tests::{
+    admin::{Admin, everything_for},
+    gateway::Gateway,
+    http::Request,
+    issuer::Issuer,
+};
 
 use crate::calls::Acme;
 
@@ -131,16 +133,7 @@ impl Doors {
 
     /// Replaces the policy and waits until that is live.
     pub(crate) async fn set_policy(&self, policy: Policy) -> Result<()> {
-        let request = SetPolicyRequest {
-            policy: Some(AccessPolicy {
-                name: "tenants/acme/policy".into(),
-                policy: Some(policy),
-                ..Default::default()
-            }),
-        };
-        let mut access = self.admin.access.clone();
-        let answer = access.set_policy(request).await?.into_inner();
-        self.live(answer.revision).await
+        self.admin.set_policy(ACME, policy).await
     }
 
     /// Makes a static token of this type with this value, and waits until that is live.
@@ -152,7 +145,7 @@ impl Doors {
         more: StaticToken,
     ) -> Result<CreateStaticTokenResponse> {
         let request = CreateStaticTokenRequest {
-            parent: "tenants/acme".into(),
+            parent: ACME.into(),
             static_token_id: id.into(),
             static_token: Some(StaticToken {
                 server: SERVER.into(),
@@ -224,25 +217,8 @@ impl Doors {
 
     /// Waits until a revision is live on every node.
     pub(crate) async fn live(&self, revision: u64) -> Result<()> {
-        let request = WaitForRevisionRequest {
-            revision,
-            timeout: Some(prost_types::Duration::try_from(Duration::from_secs(20))?),
-            tenant: "tenants/acme".into(),
-        };
-        let mut revisions = self.admin.revisions.clone();
-        revisions.wait_for_revision(request).await?;
-        Ok(())
+        self.admin.live(ACME, revision).await
     }
-}
-
-/// A policy under which this role may do everything, and nobody else anything.
-pub(crate) fn everything_for(role: &str) -> Policy {
-    let grant = Grant {
-        servers: vec!["*".into()],
-        access: "*".into(),
-        ..Default::default()
-    };
-    policy_of(role, vec![grant])
 }
 
 /// A policy with one role.
@@ -272,6 +248,9 @@ pub(crate) fn anonymous() -> Kind {
         roles: vec!["dev".into()],
     })
 }
+
+/// The tenant's name.
+const ACME: &str = "tenants/acme";
 
 /// The server's name.
 pub(crate) const SERVER: &str = "tenants/acme/servers/files";

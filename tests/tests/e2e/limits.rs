@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, ensure};
 use proto::{
     access::v1::{RateDimension, RateLimit, RateLimits},
-    admin::v1::{SetTenantLimitsRequest, WaitForRevisionRequest},
+    admin::v1::SetTenantLimitsRequest,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -238,12 +238,9 @@ async fn limited(patience: &str) -> Result<Acme> {
         }),
     };
     let set = admin.limits.clone().set_tenant_limits(request).await?;
-    let wait = WaitForRevisionRequest {
-        revision: set.into_inner().revision,
-        tenant: "tenants/acme".into(),
-        ..Default::default()
-    };
-    admin.revisions.clone().wait_for_revision(wait).await?;
+    admin
+        .live("tenants/acme", set.into_inner().revision)
+        .await?;
     Ok(acme)
 }
 

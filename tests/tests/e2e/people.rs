@@ -2,15 +2,17 @@
 //! programs can resolve, a user, and a policy that lets the user's role do everything.
 
 use anyhow::{Context, Result};
-use proto::{
-    access::v1::{Grant, Policy, Role},
-    admin::v1::{
-        AccessPolicy, CreateUserRequest, PasswordInput, RevokeRequest, RevokeResponse,
-        SetPolicyRequest, TokenInput, User, WaitForRevisionRequest, revoke_request::Target,
-    },
+use proto::admin::v1::{
+    CreateUserRequest, PasswordInput, RevokeRequest, RevokeResponse, TokenInput, User,
+    revoke_request::Target,
 };
 use tests::{
-    admin::Admin, cluster::Cluster, connect::Desktop, demo::Demo, gateway::Gateway, person::Person,
+    admin::{Admin, everything_for},
+    cluster::Cluster,
+    connect::Desktop,
+    demo::Demo,
+    gateway::Gateway,
+    person::Person,
     seed::Seed,
 };
 
@@ -57,7 +59,8 @@ impl People {
             origins,
         };
         people.create("ada", &people.ada, &["dev"]).await?;
-        people.let_do_everything("dev").await?;
+        let policy = everything_for("dev");
+        people.admin.set_policy(Self::TENANT, policy).await?;
         Ok(people)
     }
 
@@ -80,43 +83,6 @@ impl People {
         };
         let answer = self.admin.users.clone().create_user(request).await?;
         answer.into_inner().user.context("a user")
-    }
-
-    /// A policy with this one role; returns once it is live.
-    pub(crate) async fn let_do_everything(&self, role: &str) -> Result<()> {
-        let grant = Grant {
-            servers: vec!["*".into()],
-            access: "*".into(),
-            tools: vec!["*".into()],
-            resources: vec!["*".into()],
-            prompts: vec!["*".into()],
-            ..Default::default()
-        };
-        let policy = Policy {
-            roles: [(
-                role.to_owned(),
-                Role {
-                    grants: vec![grant],
-                },
-            )]
-            .into(),
-            ..Default::default()
-        };
-        let request = SetPolicyRequest {
-            policy: Some(AccessPolicy {
-                name: format!("{}/policy", Self::TENANT),
-                policy: Some(policy),
-                ..Default::default()
-            }),
-        };
-        let answer = self.admin.access.clone().set_policy(request).await?;
-        let wait = WaitForRevisionRequest {
-            revision: answer.into_inner().revision,
-            tenant: Self::TENANT.into(),
-            ..Default::default()
-        };
-        self.admin.revisions.clone().wait_for_revision(wait).await?;
-        Ok(())
     }
 
     /// Revokes a token as it was issued and waits until both nodes say so.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use proto::access::v1::{Grant, Policy, Rule, authenticator::Kind};
 use serde_json::{Value, json};
-use tests::http::Response;
+use tests::{admin::everything_for, http::Response};
 use tokio::time::timeout;
 
 use crate::{
     calls::{Acme, MODERN, initialize, legacy, text_of, tool_call},
-    doors::{AUDIENCE, Caller, Doors, everything_for, policy_of, with_subject},
+    doors::{AUDIENCE, Caller, Doors, policy_of, with_subject},
 };
 
 /// S4-42, S4-45, S4-51, TI-06: a list shows exactly what may be called.

@@ -8,10 +8,7 @@ use proto::{
         ApiKeyAuthenticator, Authenticator, Authenticators, Grant, JwtAuthenticator, Policy,
         RateDimension, RateLimit, RateLimits, Role, authenticator::Kind,
     },
-    admin::v1::{
-        AccessPolicy, SetAuthenticatorsRequest, SetPolicyRequest, SetTenantLimitsRequest,
-        WaitForRevisionRequest,
-    },
+    admin::v1::{SetAuthenticatorsRequest, SetTenantLimitsRequest},
 };
 use tests::{admin::Admin, cluster::Cluster, http::Request};
 
@@ -103,18 +100,11 @@ async fn configure(admin: &Admin, signer: &Signer) -> Result<()> {
     let role = Role {
         grants: vec![grant],
     };
-    access
-        .set_policy(SetPolicyRequest {
-            policy: Some(AccessPolicy {
-                name: format!("{tenant}/policy"),
-                policy: Some(Policy {
-                    roles: [("bench".to_owned(), role)].into(),
-                    ..Default::default()
-                }),
-                ..Default::default()
-            }),
-        })
-        .await?;
+    let policy = Policy {
+        roles: [("bench".to_owned(), role)].into(),
+        ..Default::default()
+    };
+    admin.set_policy(tenant, policy).await?;
     let limit = |dimension: RateDimension| RateLimit {
         dimension: dimension.into(),
         tokens: 1_000_000,
@@ -138,13 +128,7 @@ async fn configure(admin: &Admin, signer: &Signer) -> Result<()> {
             }),
         })
         .await?;
-    let wait = WaitForRevisionRequest {
-        revision: answer.into_inner().revision,
-        tenant: tenant.into(),
-        ..Default::default()
-    };
-    admin.revisions.clone().wait_for_revision(wait).await?;
-    Ok(())
+    admin.live(tenant, answer.into_inner().revision).await
 }
 
 /// The gateway, called with this token, within a session of its own.

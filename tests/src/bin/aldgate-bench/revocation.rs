@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::try_join_all;
-use proto::{
-    access::v1::{Grant, Policy, Role},
-    admin::v1::{
-        AccessPolicy, Client, CreateClientRequest, RevokeRequest, SetPolicyRequest, TokenInput,
-        WaitForRevisionRequest, revoke_request::Target,
-    },
+use proto::admin::v1::{
+    Client, CreateClientRequest, RevokeRequest, TokenInput, revoke_request::Target,
 };
-use tests::{admin::Admin, agent::form_request, cluster::Cluster, gateway::Gateway, http::Request};
+use tests::{
+    admin::{Admin, everything_for},
+    agent::form_request,
+    cluster::Cluster,
+    gateway::Gateway,
+    http::Request,
+};
 
 use crate::{Bench, HOST, INITIALIZE, PATH};
 
@@ -21,7 +23,7 @@ use crate::{Bench, HOST, INITIALIZE, PATH};
 pub(crate) async fn measure(count: u32) -> Result<()> {
     let mut bench = Bench::start(Cluster::builder().gateways(2).wired(), 64).await?;
     let admin = bench.cluster.admin().await?;
-    open(&admin).await?;
+    admin.set_policy(TENANT, everything_for(ROLE)).await?;
     let client = client(&admin).await?;
     println!("\nAn access token until both nodes refuse it, {count} each\n");
     println!("| feeds | p50 ms | p99 ms | max ms |\n|---|---|---|---|");
@@ -134,7 +136,7 @@ async fn client(admin: &Admin) -> Result<Credentials> {
             display_name: "Bench".into(),
             grant_types: vec!["client_credentials".into()],
             token_endpoint_auth_method: "client_secret_basic".into(),
-            roles: vec!["bench".into()],
+            roles: vec![ROLE.into()],
             ..Default::default()
         }),
     };
@@ -146,36 +148,6 @@ async fn client(admin: &Admin) -> Result<Credentials> {
     })
 }
 
-/// The client's role opens everything.
-async fn open(admin: &Admin) -> Result<()> {
-    let grant = Grant {
-        servers: vec!["*".into()],
-        access: "*".into(),
-        ..Default::default()
-    };
-    let role = Role {
-        grants: vec![grant],
-    };
-    let policy = Policy {
-        roles: [("bench".to_owned(), role)].into(),
-        ..Default::default()
-    };
-    let request = SetPolicyRequest {
-        policy: Some(AccessPolicy {
-            name: format!("{TENANT}/policy"),
-            policy: Some(policy),
-            ..Default::default()
-        }),
-    };
-    let answer = admin.access.clone().set_policy(request).await?;
-    let wait = WaitForRevisionRequest {
-        revision: answer.into_inner().revision,
-        tenant: TENANT.into(),
-        ..Default::default()
-    };
-    admin.revisions.clone().wait_for_revision(wait).await?;
-    Ok(())
-}
-
+const ROLE: &str = "bench";
 const TENANT: &str = "tenants/bench";
 const LATE: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_TYPE, LOCATION, SET_COOKIE},
     request::Parts,
 };
@@ -47,7 +47,8 @@ impl FromRequestParts<Desk> for Guest {
         let tx = tx.ok_or(Setback::NoTenant)?;
         let rules = Rules::of(tx.oauth_settings()?);
         let issuer = Issuer::of(tx.tenant(), &visit);
-        if parts.method == Method::GET && issuer.found() != &Found::Canonical {
+        // HEAD as well as GET: whoever asks where a page is begins nothing at an alias.
+        if parts.method.is_safe() && issuer.found() != &Found::Canonical {
             let path = parts.uri.path_and_query();
             let path = path.map_or("/", http::uri::PathAndQuery::as_str);
             return Err(Setback::Elsewhere(issuer.url(path)));

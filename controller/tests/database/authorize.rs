@@ -196,3 +196,30 @@ async fn a_form_and_an_alias_lead_to_the_same_page() {
     let page = nowhere.get(&good).await;
     assert_eq!((page.status, page.location()), (404, None));
 }
+
+/// RFC 9110 §9.3.2: at an alias, too, where nothing begins.
+#[tokio::test]
+async fn the_head_of_a_page_says_what_the_page_does() {
+    let world = World::start().await;
+    let alias = "http://old.test";
+    world.admin.move_tenant("acme", &[alias]).await.unwrap();
+    let asked = request("web", &[]);
+    for origin in [ORIGIN, alias] {
+        let mut browser = world.browser();
+        browser.origin = origin.to_owned();
+        for path in [asked.as_str(), "/connections", "/device", "/login", "/jwks"] {
+            let page = browser.get(path).await;
+            let head = browser.head(path).await;
+            let [page_at, head_at] = [&page, &head].map(|answer| {
+                // A login's id is new each time.
+                let to = answer.location().and_then(|to| to.split("?t=").next());
+                (answer.status, to.map(str::to_owned))
+            });
+            assert_eq!(head_at, page_at, "{origin}{path}");
+            assert_eq!(head.header("content-type"), page.header("content-type"));
+            assert_eq!(head.html, "");
+        }
+        // An alias gives none away: they would be of no use at the canonical origin.
+        assert_eq!(browser.cookies.is_empty(), origin == alias);
+    }
+}

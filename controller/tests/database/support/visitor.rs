@@ -45,6 +45,11 @@ impl<'a> Visitor<'a> {
         self.ask("GET", path, "").await
     }
 
+    /// Asks for the head of a page alone.
+    pub(crate) async fn head(&mut self, path: &str) -> Page {
+        self.ask("HEAD", path, "").await
+    }
+
     pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
         let mut body = form_urlencoded::Serializer::new(String::new());
         self.ask("POST", path, &body.extend_pairs(form).finish())

@@ -4,6 +4,9 @@
 
 use url::{Host, Url, form_urlencoded};
 
+/// Which schemes an app can take for itself.
+mod scheme;
+
 /// An address of a client's that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Redirect {
@@ -230,11 +233,7 @@ fn https(uri: &str, authority: &str) -> Result<RedirectKind, Unusable> {
 }
 
 fn private(scheme: &str, rest: &str) -> Result<RedirectKind, Unusable> {
-    let dangerous = REFUSED.contains(&scheme)
-        || REFUSED_FAMILIES
-            .iter()
-            .any(|family| scheme.starts_with(family) || scheme.ends_with(family));
-    if dangerous {
+    if !scheme::is_apps(scheme) {
         return Err(Unusable::Scheme);
     }
     if rest.trim_start_matches('/').is_empty() && !rest.starts_with('/') {
@@ -263,71 +262,6 @@ fn has_dot_segment(rest: &str) -> bool {
 
 const LONGEST: usize = 2048;
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
-/// Schemes that browsers or systems act upon, run code for, or send elsewhere.
-const REFUSED: [&str; 60] = [
-    "about",
-    "acct",
-    "afp",
-    "android-app",
-    "blob",
-    "callto",
-    "chrome",
-    "cid",
-    "content",
-    "data",
-    "dav",
-    "dns",
-    "edge",
-    "facetime",
-    "feed",
-    "file",
-    "filesystem",
-    "ftp",
-    "ftps",
-    "geo",
-    "git",
-    "gopher",
-    "imap",
-    "intent",
-    "irc",
-    "itms",
-    "jar",
-    "javascript",
-    "ldap",
-    "ldaps",
-    "livescript",
-    "magnet",
-    "mailto",
-    "market",
-    "mid",
-    "mocha",
-    "news",
-    "nfs",
-    "nntp",
-    "opera",
-    "pop",
-    "res",
-    "resource",
-    "rtsp",
-    "search",
-    "sftp",
-    "shell",
-    "sip",
-    "sips",
-    "smb",
-    "sms",
-    "ssh",
-    "tel",
-    "telnet",
-    "urn",
-    "vbscript",
-    "view-source",
-    "vnc",
-    "ws",
-    "wss",
-];
-/// Parts of schemes that open other programs, or a browser's own pages.
-const REFUSED_FAMILIES: [&str; 6] = ["ms-", "-ms", "-extension", "chrome-", "web+", "view-source"];
 
 #[cfg(test)]
 mod tests;

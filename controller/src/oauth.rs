@@ -33,6 +33,9 @@ pub(crate) mod budget;
 /// Passwords of users.
 pub(crate) mod password;
 
+/// Text that came from a client.
+pub(crate) mod said;
+
 /// Where users sign in elsewhere.
 pub(crate) mod idp;
 

@@ -20,9 +20,6 @@ pub(crate) use self::{
 /// Whose pages they are.
 mod look;
 
-/// Text that came from a client.
-mod said;
-
 /// What people are told of a client and of where it sends them.
 mod client;
 

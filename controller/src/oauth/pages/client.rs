@@ -1,10 +1,10 @@
 //! What people are told of a client and of where it sends them. A client's own word counts for
 //! nothing: only its name is shown, and as what it is (A21).
 
-use super::said;
 use crate::oauth::{
     client::{Client, Registration},
     redirect::{Redirect, RedirectKind},
+    said,
 };
 
 /// A client as people see it.

@@ -1,7 +1,6 @@
 //! What a client may do, in plain words: on which servers, and whether it only reads.
 
-use super::said;
-use crate::oauth::{issuer::Issuer, resource, rules::Rules, scope};
+use crate::oauth::{issuer::Issuer, resource, rules::Rules, said, scope};
 
 /// Something that a client may do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! stands beside it or piles up, and of bounded length (A22, A35, OA-12). Escaping is the template's.
 
 /// What remains of a text; `None` when nothing does.
-pub(super) fn clean(text: &str, longest: usize) -> Option<String> {
+pub(crate) fn clean(text: &str, longest: usize) -> Option<String> {
     let mut cleaned = String::new();
     let (mut kept, mut marks, mut space) = (0, 0, false);
     for character in text.chars() {

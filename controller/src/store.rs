@@ -1,6 +1,7 @@
 //! Postgres. A [`Tx`] is one transaction, bound to whoever asked for it and to whose rows it may
 //! touch: one tenant's or the installation's. Methods on a tenant's rows exist only on a tenant's
-//! transaction; row-level security in the database is the second lock on the same door.
+//! transaction; row-level security in the database is the second lock on the same door. What clients do
+//! most is one statement, which is its own transaction: [`refresh::expected`].
 //!
 //! # Which lock comes first
 //!
@@ -384,7 +385,7 @@ impl Tx<OneTenant> {
 }
 
 /// Says whose rows a transaction sees: one tenant's, or all. Apart from this, [`AS_PLATFORM`] alone
-/// widens that, and [`tenant::enter`] narrows it.
+/// widens that; [`tenant::enter`] narrows it, as `rotate_as_expected` in the database does.
 pub(crate) async fn set_scope(
     sql: &mut Transaction<'static, Postgres>,
     tenant: Option<TenantUid>,

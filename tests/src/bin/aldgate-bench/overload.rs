@@ -27,10 +27,10 @@ pub(crate) async fn measure(browsers: u8, seconds: u32) -> Result<()> {
     let cluster = Cluster::builder().gateways(1).log("error");
     let cluster = cluster.start_alone(Durability::Synced).await?;
     let url = format!("http://{}/mcp", upstream.addr);
-    let (person, key) = refresh::settle(&cluster, &url).await?;
+    let (people, key) = refresh::settle(&cluster, &url, 1).await?;
     let gateway = &cluster.gateways[0];
     let calls = Calls::open(gateway, key).await?;
-    let mut chains = Chains::of(gateway, &person, 1).await?;
+    let mut chains = Chains::of(gateway, &people).await?;
     let agent = Agent::new(gateway.address(), &gateway.url());
     let client = agent.register_public("Bench", &[REDIRECT]).await?;
     let time = Duration::from_secs(seconds.into());
@@ -40,7 +40,7 @@ pub(crate) async fn measure(browsers: u8, seconds: u32) -> Result<()> {
     for (what, count) in [("quiet", 0), ("overload", browsers)] {
         let end = Instant::now() + time;
         let tally = Tally::default();
-        let crowd = crowd(gateway, &person, &client, count, end, &tally);
+        let crowd = crowd(gateway, &people[0], &client, count, end, &tally);
         let measuring = async { tokio::try_join!(calls.run(end), chains.run(time, &[&[]])) };
         let (measured, ()) = tokio::join!(measuring, crowd);
         let (latencies, refreshes) = measured?;

@@ -35,8 +35,8 @@ pub(crate) async fn measure(connections: usize, rounds: usize, seconds: u32) -> 
     let cluster = Cluster::builder().gateways(1).log("warn");
     let cluster = cluster.start_alone(Durability::Synced).await?;
     let (provider, mut theirs) = provider(&cluster.logs(), connections).await?;
-    let (person, _) = settle(&cluster, "http://127.0.0.1:9/mcp").await?;
-    let mut ours = Chains::of(&cluster.gateways[0], &person, connections).await?;
+    let (people, _) = settle(&cluster, "http://127.0.0.1:9/mcp", connections).await?;
+    let mut ours = Chains::of(&cluster.gateways[0], &people).await?;
     let gateway = cluster.gateways[0].pid();
     let (controller, postgres) = (cluster.controller.pid(), cluster.postgres().pid());
     let second = Duration::from_secs(1);
@@ -68,14 +68,14 @@ pub(crate) struct Chains {
 }
 
 impl Chains {
-    /// Of a tenant's user who allowed one client this many times.
-    pub(crate) async fn of(gateway: &Gateway, person: &Person, grants: usize) -> Result<Self> {
+    /// Of these users of a tenant, who all allowed one client.
+    pub(crate) async fn of(gateway: &Gateway, people: &[Person]) -> Result<Self> {
         let issuer = gateway.url();
-        let mut agent = Agent::new(gateway.address(), &issuer);
-        let client = agent.register_public("Bench", &[REDIRECT]).await?;
+        let agent = || Agent::new(gateway.address(), &issuer);
+        let client = agent().register_public("Bench", &[REDIRECT]).await?;
         let mut tokens = Vec::new();
-        for _ in 0..grants {
-            tokens.push(connect(&mut agent, person, &client).await?);
+        for person in people {
+            tokens.push(connect(&mut agent(), person, &client).await?);
         }
         Ok(Self {
             address: gateway.address(),
@@ -192,8 +192,12 @@ async fn provider(logs: &Path, grants: usize) -> Result<(Process, Chains)> {
     Ok((process, chains))
 }
 
-/// A tenant with a user.
-pub(crate) async fn settle(cluster: &Cluster, server: &str) -> Result<(Person, String)> {
+/// A tenant with so many users.
+pub(crate) async fn settle(
+    cluster: &Cluster,
+    server: &str,
+    users: usize,
+) -> Result<(Vec<Person>, String)> {
     let seed = Seed {
         tenant: "bench",
         host: &cluster.gateways[0].url(),
@@ -203,15 +207,18 @@ pub(crate) async fn settle(cluster: &Cluster, server: &str) -> Result<(Person, S
         credential_file: None,
     };
     let seeded = seed.plant(cluster.cli(), cluster.scratch().path()).await?;
-    let person = Person {
-        login: "ada@bench.test".to_owned(),
-        password: "correct horse battery staple".to_owned(),
-    };
-    create(cluster, &person).await?;
-    Ok((person, seeded.api_key))
+    let mut people = Vec::new();
+    for number in 0..users {
+        people.push(create(cluster, number).await?);
+    }
+    Ok((people, seeded.api_key))
 }
 
-async fn create(cluster: &Cluster, person: &Person) -> Result<()> {
+async fn create(cluster: &Cluster, number: usize) -> Result<Person> {
+    let person = Person {
+        login: format!("user-{number}@bench.test"),
+        password: "correct horse battery staple".to_owned(),
+    };
     let user = User {
         login: person.login.clone(),
         roles: vec!["dev".to_owned()],
@@ -219,7 +226,7 @@ async fn create(cluster: &Cluster, person: &Person) -> Result<()> {
     };
     let request = CreateUserRequest {
         parent: "tenants/bench".into(),
-        user_id: "ada".into(),
+        user_id: format!("user-{number}"),
         user: Some(user),
         password: Some(PasswordInput {
             password: person.password.clone(),
@@ -227,7 +234,7 @@ async fn create(cluster: &Cluster, person: &Person) -> Result<()> {
         }),
     };
     cluster.admin().await?.users.create_user(request).await?;
-    Ok(())
+    Ok(person)
 }
 
 /// The first refresh token of a new grant.

@@ -33,7 +33,7 @@ pub(crate) mod budget;
 /// Passwords of users.
 pub(crate) mod password;
 
-/// Text that came from a client.
+/// Text that came from others, fit to be shown.
 pub(crate) mod said;
 
 /// Where users sign in elsewhere.

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::issuer::Issuer;
+use super::{issuer::Issuer, said};
 use crate::store::{
     OneTenant, StoreError, Tx,
     browser_session::{BrowserSession, LIFE},
@@ -41,10 +41,10 @@ impl SignedIn {
 
     /// As whom the page says that somebody is signed in.
     pub(crate) fn shown(&self) -> String {
-        if self.display_name.is_empty() || self.display_name == self.login {
-            return self.login.clone();
+        match said::clean(&self.display_name, LONGEST_NAME) {
+            Some(name) if name != self.login => format!("{name} ({})", self.login),
+            _ => self.login.clone(),
         }
-        format!("{} ({})", self.display_name, self.login)
     }
 }
 
@@ -193,3 +193,32 @@ pub(crate) const SESSION: &str = "session";
 pub(crate) const BROWSER: &str = "browser";
 /// The length of 256 bits in base64url.
 const TEXT: usize = 43;
+const LONGEST_NAME: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A35: the login stands where it belongs, whatever the name before it holds.
+    #[test]
+    fn nobody_is_shown_as_somebody_else() {
+        for (name, shown) in [
+            ("Ada", "Ada (ada@acme.test)"),
+            ("", "ada@acme.test"),
+            ("ada@acme.test", "ada@acme.test"),
+            ("\u{200b}\u{feff}", "ada@acme.test"),
+            ("Ada\u{202e}", "Ada (ada@acme.test)"),
+            ("\u{2067}Ada\u{2028}L.", "Ada L. (ada@acme.test)"),
+        ] {
+            let user = SignedIn {
+                user: UserUid::from_uuid(Uuid::nil()),
+                slug: "ada".to_owned(),
+                login: "ada@acme.test".to_owned(),
+                display_name: name.to_owned(),
+                admin: false,
+                auth_time: OffsetDateTime::UNIX_EPOCH,
+            };
+            assert_eq!(user.shown(), shown);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Text that came from a client, fit to be shown: one line, nothing that is invisible, reorders what
+//! Text that came from others, fit to be shown: one line, nothing that is invisible, reorders what
 //! stands beside it or piles up, and of bounded length (A22, A35, OA-12). Escaping is the template's.
 
 /// What remains of a text; `None` when nothing does.
@@ -33,7 +33,7 @@ pub(crate) fn clean(text: &str, longest: usize) -> Option<String> {
 }
 
 /// Control characters, and those that only steer how others are set.
-fn is_unseen(character: char) -> bool {
+pub(crate) fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -4,15 +4,13 @@
 use serde_json::Value;
 
 use super::{AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN};
-use crate::oauth::redirect::RedirectKind;
+use crate::oauth::{redirect::RedirectKind, said};
 
-/// The words of a name: without control characters, marks that turn the direction of writing, and
-/// brackets of HTML; `None` if nothing is left.
+/// The words of a name: nothing that cannot be seen or steers what stands beside it, and no brackets of
+/// HTML; `None` if nothing is left.
 pub(crate) fn name(text: &str) -> Option<String> {
-    let kept = text.chars().filter(|c| !is_treacherous(*c));
-    let kept: String = kept.take(LONGEST_NAME).collect();
-    let words: Vec<_> = kept.split_whitespace().collect();
-    (!words.is_empty()).then(|| words.join(" "))
+    let plain: String = text.chars().filter(|c| !matches!(c, '<' | '>')).collect();
+    said::clean(&plain, LONGEST_NAME)
 }
 
 /// A short text that nobody is shown.
@@ -64,16 +62,6 @@ pub(crate) fn holds_zero(value: &Value) -> bool {
     }
 }
 
-fn is_treacherous(c: char) -> bool {
-    // What separates words stays until words are split.
-    c.is_control() && !c.is_whitespace()
-        || matches!(c, '<' | '>')
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
-}
-
 /// How many addresses a client has at most.
 pub(crate) const MOST_REDIRECTS: usize = 32;
 const LONGEST_NAME: usize = 100;
@@ -91,13 +79,16 @@ mod tests {
             ("  a \n\t b ", Some("a b")),
             ("<b>Claude</b>", Some("bClaude/b")),
             ("a\u{202e}b\u{200f}c\u{feff}", Some("abc")),
+            ("a\u{2028}b\u{2029} \u{61c}c\u{ad}", Some("a b c")),
             ("\u{1}\u{200b}\u{2066}", None),
+            ("\u{3164}\u{2800}", None),
             ("", None),
             ("Bücher 日本", Some("Bücher 日本")),
         ] {
             assert_eq!(name(text).as_deref(), kept, "{text:?}");
         }
-        assert_eq!(name(&"x".repeat(1000)).unwrap().len(), 100);
+        let long = name(&"x".repeat(1000)).unwrap();
+        assert_eq!(long, format!("{}…", "x".repeat(100)));
     }
 
     /// DCR-3: Cursor's set, with one that nobody may have.

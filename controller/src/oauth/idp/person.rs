@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::store::identity_provider::GroupRoles;
+use crate::{oauth::said, store::identity_provider::GroupRoles};
 
 /// Somebody at a provider.
 #[derive(Debug, Clone)]
@@ -68,8 +68,8 @@ impl Person {
     /// What people call them.
     pub(super) fn display_name(&self) -> String {
         let name = self.claims.get("name").and_then(Value::as_str);
-        let shown = name.unwrap_or_default().chars();
-        shown.filter(|c| !c.is_control()).take(200).collect()
+        name.and_then(|name| said::clean(name, LONGEST_NAME))
+            .unwrap_or_default()
     }
 
     fn claim(&self, name: &str) -> Option<&Value> {
@@ -96,6 +96,7 @@ pub(super) fn roles(groups: &[String], given: &[GroupRoles]) -> Vec<String> {
 /// What tokens could hold of groups is bounded by what headers can.
 const MOST_GROUPS: usize = 200;
 const TEXT: usize = 256;
+const LONGEST_NAME: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -155,6 +156,16 @@ mod tests {
             let ada = person(json!({"email": email, "email_verified": true}));
             assert!(!ada.is_within(&acme), "{email}");
         }
+    }
+
+    /// A22, A35.
+    #[test]
+    fn a_name_cannot_fool_whoever_reads_it() {
+        let name = |name: &str| person(json!({"name": name})).display_name();
+        assert_eq!(name(" Ada\u{2028}Lovelace "), "Ada Lovelace");
+        assert_eq!(name("Ada\u{202e}\u{200b}\u{2069} (root)"), "Ada (root)");
+        assert_eq!(name("\u{3164}\u{feff}"), "");
+        assert_eq!(person(json!({"name": 7})).display_name(), "");
     }
 
     fn person(claims: Value) -> Person {

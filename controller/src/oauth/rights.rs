@@ -3,7 +3,7 @@
 
 use proto::{id::UserUid, sync::v1::RevocationKind};
 
-use super::rules::REVOCATION_LIFE;
+use super::{rules::REVOCATION_LIFE, said};
 use crate::store::{
     OneTenant, Tx,
     revocation::{Revoked, Until},
@@ -33,7 +33,7 @@ pub(crate) fn end(tx: &mut Tx<OneTenant>, user: UserUid) {
 /// What is wrong with a login: it is the user's name for the policy, too, and must not read as
 /// something else's.
 pub(crate) fn unfit_login(login: &str) -> Option<&'static str> {
-    let visible = |c: char| !c.is_control() && !c.is_whitespace();
+    let visible = |c: char| !said::is_unseen(c) && !c.is_whitespace();
     if !(1..=LOGIN).contains(&login.chars().count()) || !login.chars().all(visible) {
         return Some("must have 1 to 200 visible characters without spaces");
     }
@@ -57,6 +57,9 @@ mod tests {
             "",
             "a b",
             "a\nb",
+            "ad\u{200b}a",
+            "ada\u{202e}",
+            "\u{3164}",
             "anonymous",
             "keys/ci",
             "tokens/x",

@@ -100,6 +100,10 @@ BEGIN
     SELECT * INTO rights FROM user_rights r
     WHERE r.tenant_id = of_tenant AND r.user_id = owner;
     IF NOT FOUND OR rights.disabled THEN RETURN; END IF;
+    -- What may be more than a token can hold is refused before anything is rotated.
+    IF octet_length(array_to_string(
+        rights.roles || rights.groups || family.scopes || family.resources, ' ')) > 3000
+    THEN RETURN; END IF;
 
     PERFORM FROM tenants t
     WHERE t.tenant_id = of_tenant AND t.revision = tenant_revision

@@ -70,6 +70,9 @@ pub mod epoch;
 /// The revision row.
 pub mod head;
 
+/// Connections for statements that stand alone.
+mod line;
+
 /// API keys.
 pub mod key;
 
@@ -134,6 +137,7 @@ pub mod token;
 pub mod user;
 
 pub use audit::Author;
+use line::Lines;
 
 /// The database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +197,7 @@ impl From<sqlx::Error> for StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: PgPool,
+    lines: Lines,
     clock: Clock,
 }
 
@@ -240,7 +245,11 @@ impl Scope for OneTenant {
 impl Store {
     /// A store on this pool, whose connections have the role `aldgate_app`.
     pub fn new(pool: PgPool, clock: Clock) -> Self {
-        Self { pool, clock }
+        Self {
+            lines: Lines::beside(&pool),
+            pool,
+            clock,
+        }
     }
 
     /// The time that rows are dated with.

@@ -22,12 +22,15 @@ use crate::{
         Desk, Visit,
         visit::{body, only},
     },
-    store::{OneTenant, StoreError, Tx},
+    store::{OneTenant, StoreError, Tx, tenant::Tenant},
 };
 
 /// What came, from whom, and to whose authorization server.
 pub(super) struct Call {
     pub(super) desk: Desk,
+    /// The tenant as it was when issuer and rules were read. Where a document had to be had, that is
+    /// another transaction than the one that goes on.
+    pub(super) tenant: Tenant,
     pub(super) issuer: Issuer,
     pub(super) rules: Rules,
     pub(super) client: Client,
@@ -66,7 +69,8 @@ impl Call {
     ) -> Result<(Self, Tx<OneTenant>), Fault> {
         let Form { headers, params } = form;
         let tx = enter(&desk, &visit, action).await?;
-        let issuer = Issuer::of(tx.tenant(), &visit);
+        let tenant = tx.tenant().clone();
+        let issuer = Issuer::of(&tenant, &visit);
         let rules = Rules::of(tx.oauth_settings()?);
         let seeker = Seeker {
             desk: &desk,
@@ -84,6 +88,7 @@ impl Call {
         tx.act_as(format!("{}/clients/{slug}", tx.tenant().name()));
         let call = Self {
             desk,
+            tenant,
             issuer,
             rules,
             client,
@@ -145,6 +150,7 @@ fn params(headers: &HeaderMap, body: &[u8]) -> Result<Params, Fault> {
     Ok(Params::parse(body)?)
 }
 
+/// As in `rotate_as_expected`.
 const NOTED_EVERY: Duration = Duration::minutes(1);
 
 #[cfg(test)]

@@ -138,6 +138,14 @@ pub(crate) enum NoClient {
     Inside(#[source] Error),
 }
 
+impl Source {
+    /// Whether the document of this client, where it has one, is still the same.
+    pub(crate) fn is_fresh(&self, client_id: &str, clients: &Clients) -> bool {
+        let document = self.document.as_ref();
+        document.is_none_or(|document| clients.documents.has(client_id, document))
+    }
+}
+
 impl Client {
     /// Where its users go back to, if that is one of its addresses.
     pub(crate) fn redirect(&self, asked: Option<&str>) -> Option<Redirect> {
@@ -147,12 +155,6 @@ impl Client {
     /// Whether it may ask for tokens in this way.
     pub(crate) fn may(&self, grant_type: &str) -> bool {
         self.grant_types.iter().any(|own| own == grant_type)
-    }
-
-    /// Whether its document, where it has one, is still the one that it was made of.
-    pub(crate) fn is_fresh(&self, clients: &Clients) -> bool {
-        let document = self.source.as_ref().and_then(|made| made.document.as_ref());
-        document.is_none_or(|document| clients.documents.has(&self.client_id, document))
     }
 
     /// Whether it is the command line of this product.

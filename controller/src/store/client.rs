@@ -472,7 +472,7 @@ impl Tx<OneTenant> {
     }
 
     /// Notes that a client has got a token, unless somebody has the client locked: who gets a token has
-    /// locked its grant, and waits for nothing that comes before that.
+    /// locked its grant, and waits for nothing that comes before that. `rotate_as_expected` does it, too.
     pub async fn note_client_used(&mut self, client: ClientUid) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE oauth_clients SET last_used_at = $3

@@ -73,7 +73,7 @@ pub struct Wanted {
 }
 
 impl Grant {
-    /// Whether it counts at this moment.
+    /// Whether it counts at this moment. `rotate_as_expected` in the database says the same.
     pub fn is_live(&self, now: OffsetDateTime) -> bool {
         self.revoked_at.is_none() && self.ends_at() > now
     }

@@ -111,7 +111,8 @@ impl Tx<OneTenant> {
         Ok(rows.into_iter().map(SigningKey::from).collect())
     }
 
-    /// The key that signs now, and [`Tx::moment`] for what it signs.
+    /// The key that signs now, and [`Tx::moment`] for what it signs. `rotate_as_expected` in the database
+    /// chooses it in the same way.
     pub async fn active_signing_key(
         &mut self,
     ) -> Result<Option<(SigningKey, OffsetDateTime)>, StoreError> {

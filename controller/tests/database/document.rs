@@ -33,12 +33,7 @@ async fn a_client_that_was_let_in_outlives_its_host() {
     world.stack.stop();
     world.stack.boot().await;
     let mut browser = world.browser();
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("client_id", &ours),
-        ("refresh_token", &refresh),
-    ];
-    let refreshed = browser.post("/token", &form).await;
+    let refreshed = browser.post("/token", &usual(&ours, &refresh)).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
     let page = world
         .sign_in(&mut browser, &request(&ours, &[]), "ada")
@@ -62,22 +57,46 @@ async fn a_client_with_a_document_takes_the_short_way_while_that_is_fresh() {
     host.put("/app.json", &document);
     let mut browser = world.browser();
     let mut refresh = world.connect(&mut browser, &id).await;
-    for way in ["turn AS MATERIALIZED", "rotate_as_expected("] {
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("client_id", &*id),
-            ("refresh_token", &*refresh),
-        ];
-        let held = Hold::take(&world.stack, "SELECT FROM users FOR UPDATE").await;
-        let (answer, statement) = tokio::join!(browser.post("/token", &form), async {
-            let statement = Hold::waiting(&world.stack).await;
-            held.release().await;
-            statement
-        });
-        assert!(statement.contains(way), "{statement}");
-        refresh = refresh_token(&answer);
+    for way in [LONG, SHORT] {
+        assert!(
+            world
+                .way(&mut browser, &id, &mut refresh)
+                .await
+                .contains(way)
+        );
     }
     assert_eq!(host.asked(), 1);
+}
+
+/// REV-3: what a client was judged by is what it is remembered with. Settings that change while its host
+/// keeps the document back are seen on the next refresh.
+#[tokio::test]
+async fn settings_that_change_while_a_document_is_fetched_are_not_missed() {
+    let mut world = World::start().await;
+    let host = Host::start(&world.stack).await;
+    let id = host.url("/app.json");
+    let document = json!({"client_id": id, "client_name": "App", "redirect_uris": [REDIRECT]});
+    host.put("/app.json", &document);
+    let mut refresh = world.connect(&mut world.browser(), &id).await;
+    // Nobody remembers the document.
+    world.stack.stop();
+    world.stack.boot().await;
+    let mut sql = world.sql().await;
+    let mut browser = world.browser();
+    let paused = host.pause().await;
+    let form = usual(&id, &refresh);
+    let (mut answer, ()) = tokio::join!(browser.post("/token", &form), async {
+        host.is_asked(2).await;
+        let change = "UPDATE tenants SET oauth = '{\"accessTokenLifetime\": \"600s\"}',
+                                         revision = revision + 1, updated_at = now()";
+        sqlx::query(change).execute(&mut sql).await.unwrap();
+        drop(paused);
+    });
+    for _ in 0..2 {
+        refresh = refresh_token(&answer);
+        answer = browser.post("/token", &usual(&id, &refresh)).await;
+        assert!(answer.html.contains("\"expires_in\":600,"), "{answer:?}");
+    }
 }
 
 impl World {
@@ -96,6 +115,27 @@ impl World {
         ];
         refresh_token(&browser.post("/token", &form).await)
     }
+
+    /// Refreshes; with which statement.
+    async fn way(&self, browser: &mut Visitor<'_>, client: &str, refresh: &mut String) -> String {
+        let held = Hold::take(&self.stack, "SELECT FROM users FOR UPDATE").await;
+        let form = usual(client, refresh);
+        let (answer, statement) = tokio::join!(browser.post("/token", &form), async {
+            let statement = Hold::waiting(&self.stack).await;
+            held.release().await;
+            statement
+        });
+        *refresh = refresh_token(&answer);
+        statement
+    }
+}
+
+fn usual<'a>(client: &'a str, refresh: &'a str) -> [(&'static str, &'a str); 3] {
+    [
+        ("grant_type", "refresh_token"),
+        ("client_id", client),
+        ("refresh_token", refresh),
+    ]
 }
 
 fn refresh_token(answer: &Page) -> String {
@@ -143,6 +183,9 @@ async fn nothing_that_a_document_links_to_is_fetched() {
     assert_eq!(other.asked(), 0);
 }
 
+/// What the statement says that holds a user on each of the ways to further tokens.
+const LONG: &str = "turn AS MATERIALIZED";
+const SHORT: &str = "rotate_as_expected(";
 const REDIRECT: &str = "http://127.0.0.1/cb";
 /// Whose challenge requests carry (RFC 7636, appendix B).
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

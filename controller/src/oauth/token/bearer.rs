@@ -4,7 +4,7 @@ use proto::id::{GrantUid, UserUid};
 use time::OffsetDateTime;
 
 use super::{
-    super::{call::Call, client::Client, resource, rules::Rules, scope},
+    super::{call::Call, resource, rules::Rules, scope},
     Code, Fault, invalid_grant,
 };
 use crate::store::{
@@ -54,20 +54,20 @@ impl Bearer {
             until: grant.expires_at,
         };
         let rights = rights.ok_or_else(invalid_grant)?;
-        Self::of(&call.rules, &call.client, rights, share)
+        Self::of(&call.rules, call.client.is_ours(), rights, share)
     }
 
-    /// The same, with rights that are known.
+    /// The same, with rights that are known. `ours` is the command line of this product.
     pub(super) fn of(
         rules: &Rules,
-        client: &Client,
+        ours: bool,
         rights: UserRights,
         share: Share,
     ) -> Result<Self, Fault> {
         if rights.disabled {
             return Err(invalid_grant());
         }
-        let share = without_admin(client, &rights, share)?;
+        let share = without_admin(ours, &rights, share)?;
         Ok(Self {
             subject: share.user.to_string(),
             roles: rules.roles_with(&rights.roles, &share.scopes),
@@ -83,8 +83,8 @@ impl Bearer {
 
 /// The admin API is for our own client, and for users who have a part in it; nobody else's tokens say
 /// anything of it, whatever was granted once.
-fn without_admin(client: &Client, rights: &UserRights, mut share: Share) -> Result<Share, Fault> {
-    if client.is_ours() && rights.admin_role != AdminRole::None {
+fn without_admin(ours: bool, rights: &UserRights, mut share: Share) -> Result<Share, Fault> {
+    if ours && rights.admin_role != AdminRole::None {
         return Ok(share);
     }
     share.scopes.retain(|scope| scope != scope::ADMIN);

@@ -13,7 +13,7 @@ use token::{
 };
 
 use super::{
-    super::{call::Call, client::Client, issuer::Issuer, rules::Rules},
+    super::{call::Call, issuer::Issuer, rules::Rules},
     Code, Fault, Issued,
     bearer::Bearer,
 };
@@ -25,7 +25,7 @@ pub(super) struct Mint<'a> {
     pub(super) tenant: TenantUid,
     pub(super) issuer: &'a Issuer,
     pub(super) rules: &'a Rules,
-    pub(super) client: &'a Client,
+    pub(super) client_id: &'a str,
 }
 
 /// What a token is signed with, and when.
@@ -59,7 +59,7 @@ impl<'a> Mint<'a> {
             tenant: tx.tenant().uid,
             issuer: &call.issuer,
             rules: &call.rules,
-            client: &call.client,
+            client_id: &call.client.client_id,
         }
     }
 
@@ -79,7 +79,7 @@ impl<'a> Mint<'a> {
             audiences: boxed(&bearer.resources),
             subject: bearer.subject.into(),
             username: bearer.username.into(),
-            client: self.client.client_id.as_str().into(),
+            client: self.client_id.into(),
             scopes: boxed(&bearer.scopes),
             roles: boxed(&bearer.roles),
             groups: boxed(&bearer.groups),

@@ -102,9 +102,8 @@ async fn rotate(
     call.note_use(&mut tx).await?;
     let signing = Signing::now(&mut tx, call).await?;
     let issued = Mint::of(call, &tx).issue(&signing, bearer, Some(&token))?;
-    let tenant = tx.tenant().clone();
     tx.commit_unrecorded().await?;
-    call.desk.shortcuts.learn(call, &tenant, &key, &signing.key);
+    call.desk.shortcuts.learn(call, &key, &signing.key);
     metrics::counter!("aldgate_token_refreshes_total", "way" => "long").increment(1);
     Ok(issued)
 }

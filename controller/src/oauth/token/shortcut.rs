@@ -1,14 +1,15 @@
 //! The short way to further tokens. Nearly every refresh of a client is like the one before, so a
 //! controller remembers what it found when a client last came the long way, and asks the database to
-//! rotate if all of that is still so. What is remembered is not believed but compared, where the
-//! token is rotated and in the same moment: it cannot be out of date, and it may be forgotten.
+//! rotate if all of that is still so. What is remembered is not believed but compared: a document with
+//! what is on the shelf, all else where the token is rotated and in the same moment. So it cannot be
+//! out of date, and it may be forgotten.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use proto::id::TenantUid;
+use proto::access::v1::Branding;
 use seal::TenantKey;
 use token::{RefreshToken, access::SigningKey};
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 use super::{
     super::{
         call::{Call, Form},
-        client::{AuthMethod, Client, REFRESH_TOKEN, unproven},
+        client::{AuthMethod, REFRESH_TOKEN, Source, unproven},
         issuer::Issuer,
         resource,
         rules::Rules,
@@ -27,10 +28,7 @@ use super::{
 };
 use crate::{
     auth::{Desk, Visit},
-    store::{
-        refresh::expected::{Expected, Rotated, Rotation},
-        tenant::Tenant,
-    },
+    store::refresh::expected::{Expected, Rotated, Rotation},
 };
 
 /// One for each client at each address. Cloning is cheap.
@@ -45,38 +43,41 @@ pub(super) struct Shortcut {
     expected: Expected,
     issuer: Issuer,
     rules: Rules,
-    client: Client,
+    client_id: String,
+    source: Source,
     refresh_key: Zeroizing<[u8; 32]>,
     signer: Arc<SigningKey>,
 }
 
 impl Shortcuts {
     /// Remembers a client as it came, if there is a short way for it: it has nothing to prove, and what
-    /// it is made of can be compared.
-    pub(super) fn learn(
-        &self,
-        call: &Call,
-        tenant: &Tenant,
-        key: &TenantKey,
-        signer: &Arc<SigningKey>,
-    ) {
-        let client = &call.client;
-        let (Some(uid), Some(source), AuthMethod::None) =
-            (client.uid, &client.source, client.auth_method)
-        else {
+    /// it is made of can be compared. Our own goes the long way, which alone knows of the admin API.
+    pub(super) fn learn(&self, call: &Call, key: &TenantKey, signer: &Arc<SigningKey>) {
+        let (client, tenant) = (&call.client, &call.tenant);
+        let (Some(uid), Some(source), AuthMethod::None, false) = (
+            client.uid,
+            &client.source,
+            client.auth_method,
+            client.is_ours(),
+        ) else {
             return;
         };
         let shortcut = Shortcut {
             expected: Expected {
-                tenant: tenant.clone(),
+                tenant: tenant.uid,
+                tenant_version: (tenant.revision, tenant.updated_at),
                 tenant_key: (key.id(), key.version()),
                 signing_key: signer.kid().to_owned(),
                 client: uid,
                 client_version: source.row,
             },
             issuer: call.issuer.clone(),
-            rules: call.rules.clone(),
-            client: client.clone(),
+            rules: Rules {
+                branding: Branding::default(),
+                ..call.rules.clone()
+            },
+            client_id: client.client_id.clone(),
+            source: source.clone(),
             refresh_key: key.refresh_key(),
             signer: Arc::clone(signer),
         };
@@ -115,7 +116,7 @@ pub(super) async fn issue(
     form: &Form,
 ) -> Result<Option<Issued>, Fault> {
     let shortcut = desk.shortcuts.of(visit, form);
-    let shortcut = shortcut.filter(|shortcut| shortcut.client.is_fresh(&desk.clients));
+    let shortcut = shortcut.filter(|shortcut| shortcut.is_fresh(desk));
     let Some(shortcut) = shortcut else {
         return Ok(None);
     };
@@ -150,6 +151,10 @@ pub(super) async fn issue(
 }
 
 impl Shortcut {
+    fn is_fresh(&self, desk: &Desk) -> bool {
+        self.source.is_fresh(&self.client_id, &desk.clients)
+    }
+
     fn bearer(&self, rotated: Rotated, wanted: Vec<String>) -> Result<Bearer, Fault> {
         let share = Share {
             grant: rotated.grant,
@@ -162,22 +167,18 @@ impl Shortcut {
             },
             until: rotated.expires_at,
         };
-        Bearer::of(&self.rules, &self.client, rotated.rights, share)
+        Bearer::of(&self.rules, false, rotated.rights, share)
     }
 
     fn mint(&self) -> Mint<'_> {
         Mint {
-            tenant: self.tenant(),
+            tenant: self.expected.tenant,
             issuer: &self.issuer,
             rules: &self.rules,
-            client: &self.client,
+            client_id: &self.client_id,
         }
-    }
-
-    fn tenant(&self) -> TenantUid {
-        self.expected.tenant.uid
     }
 }
 
-/// Some 2 KiB each.
+/// Some KiB each, mostly the tenant's scopes and the client's document.
 const MOST: usize = 10_000;

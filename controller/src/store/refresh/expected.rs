@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use proto::id::{ClientUid, GrantUid, UserUid};
+use proto::id::{ClientUid, GrantUid, TenantUid, UserUid};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -13,15 +13,16 @@ use super::super::{
     client::Version,
     head::to_column,
     interval,
-    tenant::Tenant,
     user::{HOLDING, RightsRow, UserRights},
 };
 
 /// What must be so.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// The tenant has not changed since.
-    pub tenant: Tenant,
+    /// Whose authorization server it is.
+    pub tenant: TenantUid,
+    /// The revision that last changed the tenant, and when that was.
+    pub tenant_version: (u64, OffsetDateTime),
     /// The newest of its keys, by id and version.
     pub tenant_key: (Uuid, u32),
     /// What it signs with, by kid.
@@ -77,24 +78,29 @@ struct Row {
 }
 
 impl Store {
-    /// Rotates a refresh token; `None`, and nothing has changed, if it is not the current one of a live
-    /// grant of this client or if something is not as expected. The time is the one that rows are
-    /// dated with.
+    /// Rotates a refresh token; `None` if it is not the current one of a live grant of this client, if
+    /// something is not as expected, or if no connection is to be had: then nothing has changed, or
+    /// nobody knows. Whoever presents the token once more, step by step, is told. The time is the one
+    /// that rows are dated with.
     pub async fn rotate_as_expected(
         &self,
         expected: &Expected,
         rotation: Rotation<'_>,
         time: OffsetDateTime,
     ) -> Result<Option<Rotated>, StoreError> {
+        let Some(mut line) = self.lines.take().await else {
+            return Ok(None);
+        };
+        let (revision, updated_at) = expected.tenant_version;
         let (key, version) = expected.tenant_key;
-        let row: Option<Row> = sqlx::query_as(
+        let row: Result<Option<Row>, sqlx::Error> = sqlx::query_as(
             "SELECT * FROM rotate_as_expected(
                  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(HOLDING)
-        .bind(expected.tenant.uid.uuid())
-        .bind(to_column(expected.tenant.revision))
-        .bind(expected.tenant.updated_at)
+        .bind(expected.tenant.uuid())
+        .bind(to_column(revision))
+        .bind(updated_at)
         .bind(key)
         .bind(i32::try_from(version).unwrap_or(i32::MAX))
         .bind(&expected.signing_key)
@@ -106,9 +112,19 @@ impl Store {
         .bind(rotation.resources)
         .bind(time)
         .bind(interval(rotation.idle))
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(Rotated::from))
+        .fetch_optional(&mut line.sql)
+        .await;
+        match row {
+            Ok(row) => {
+                line.keep();
+                Ok(row.map(Rotated::from))
+            }
+            Err(error @ sqlx::Error::Database(_)) => Err(error.into()),
+            Err(_) => {
+                self.lines.close();
+                Ok(None)
+            }
+        }
     }
 }
 

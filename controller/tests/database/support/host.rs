@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use rustls::{
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    sync::{Mutex as Turn, OwnedMutexGuard},
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
@@ -24,6 +26,7 @@ use super::Stack;
 pub(crate) struct Host {
     url: String,
     pages: Arc<Mutex<Pages>>,
+    answering: Arc<Turn<()>>,
     server: JoinSet<()>,
 }
 
@@ -52,6 +55,8 @@ impl Host {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let pages = Arc::new(Mutex::<Pages>::default());
         let shown = Arc::clone(&pages);
+        let answering = Arc::new(Turn::default());
+        let turn = Arc::clone(&answering);
         let mut server = JoinSet::new();
         server.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -65,6 +70,7 @@ impl Host {
                 let head = String::from_utf8(head).unwrap();
                 let path = head.split(' ').nth(1).unwrap();
                 let answer = shown.lock().unwrap().answer(path);
+                let _turn = turn.lock().await;
                 // Whoever asked may have gone.
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
@@ -73,6 +79,7 @@ impl Host {
         Self {
             url: format!("https://localhost:{port}"),
             pages,
+            answering,
             server,
         }
     }
@@ -102,6 +109,20 @@ impl Host {
     /// The paths that it was asked for, in their order.
     pub(crate) fn asked_for(&self) -> Vec<String> {
         self.pages.lock().unwrap().asked.clone()
+    }
+
+    /// Keeps what it would answer until this is dropped.
+    pub(crate) async fn pause(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.answering).lock_owned().await
+    }
+
+    /// Returns once it was asked so often.
+    pub(crate) async fn is_asked(&self, times: usize) {
+        let start = Instant::now();
+        while self.asked() < times {
+            assert!(start.elapsed() < Duration::from_secs(20), "nobody asks");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Stops it.

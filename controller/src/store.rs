@@ -8,7 +8,7 @@
 //! Two transactions that take the same locks in different orders wait for each other, and one of them
 //! is given up. So whoever takes several takes them in this order:
 //!
-//! 1. the tenant, an identity provider;
+//! 1. the tenant, an identity provider; what is counted of guesses at a password;
 //! 2. the turn to hold users (`Tx::come_first`); users, by uid; then what is theirs: identities, browser
 //!    sessions;
 //! 3. clients;

@@ -133,13 +133,16 @@ impl Transaction {
 /// Signs the user in, records it, and sends the browser on to what it was about. The session is a new
 /// one whatever the browser had before (A31).
 pub(crate) async fn complete(
-    _desk: &Desk,
     issuer: &Issuer,
     mut tx: Tx<OneTenant>,
     transaction: Transaction,
     user: UserUid,
     headers: &HeaderMap,
 ) -> Result<Response, Setback> {
+    match &transaction.purpose {
+        Purpose::Authorize(_) => {}
+        Purpose::Connections | Purpose::Device { .. } => tx.end_login(transaction.id).await?,
+    }
     let session = Secret::generate();
     let agent = browser::user_agent(headers);
     let slug = tx
@@ -148,10 +151,6 @@ pub(crate) async fn complete(
         .ok_or(Setback::User)?;
     if let Some(before) = Secret::of(issuer, headers, SESSION) {
         tx.end_browser_session(&before.sha256()).await?;
-    }
-    match &transaction.purpose {
-        Purpose::Authorize(_) => {}
-        Purpose::Connections | Purpose::Device { .. } => tx.end_login(transaction.id).await?,
     }
     let tenant = tx.tenant().clone();
     let name = format!("{}/users/{slug}", tenant.name());
@@ -203,18 +202,26 @@ async fn submitted(guest: &Guest, request: Request) -> Result<Response, Setback>
     guest.check_form(&browser::of_transaction(transaction.id), &form)?;
     let login = form.get("login").unwrap_or_default();
     let password = form.get("password").unwrap_or_default();
-    let problem = match password::verify(&guest.desk, &guest.visit, login, password).await {
-        Ok(user) => {
+    let refused = match password::verify(&guest.desk, &guest.visit, login, password).await {
+        Ok(proven) => {
             let mut tx = guest.enter("users.signIn").await?;
             // It may be over by now.
             let transaction = of_form(guest, &mut tx, &form).await?;
-            let (desk, issuer) = (&guest.desk, &guest.issuer);
-            return complete(desk, issuer, tx, transaction, user, &guest.headers).await;
+            match proven.user(&mut tx).await {
+                Ok(user) => {
+                    let (issuer, headers) = (&guest.issuer, &guest.headers);
+                    return complete(issuer, tx, transaction, user, headers).await;
+                }
+                Err(refused) => refused,
+            }
         }
-        Err(Refused::Wrong) => LoginProblem::Wrong,
-        Err(Refused::Slow(seconds)) => LoginProblem::Slow(seconds),
-        Err(Refused::Busy) => LoginProblem::Busy,
-        Err(Refused::Inside(error)) => return Err(error.into()),
+        Err(refused) => refused,
+    };
+    let problem = match refused {
+        Refused::Wrong => LoginProblem::Wrong,
+        Refused::Slow(seconds) => LoginProblem::Slow(seconds),
+        Refused::Busy => LoginProblem::Busy,
+        Refused::Inside(error) => return Err(error.into()),
     };
     page(guest, &transaction, login, Some(problem)).await
 }

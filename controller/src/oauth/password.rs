@@ -100,8 +100,7 @@ impl Passwords {
             if current {
                 return Checked::Right;
             }
-            let hash = hasher().hash_password(password.as_bytes());
-            hash.map_or(Checked::Right, |hash| Checked::Outdated(hash.to_string()))
+            rehash(&password, &stored).map_or(Checked::Right, Checked::Outdated)
         })
         .await
     }
@@ -139,13 +138,25 @@ enum Checked {
     Outdated(String),
 }
 
-/// The user with this login and password.
+/// A login and a password that belonged together when that was looked at, which took a while. Only
+/// [`verify`] makes one.
+pub(crate) struct Proven {
+    guess: Guess,
+    user: UserUid,
+    /// What the password was compared with.
+    stored: String,
+    /// What is stored instead from now on.
+    fresh: Option<String>,
+}
+
+/// Whether login and password belong together. It signs nobody in: [`Proven::user`] is for the
+/// transaction that does.
 pub(crate) async fn verify(
     desk: &Desk,
     visit: &Visit,
     login: &str,
     password: &str,
-) -> Result<UserUid, Refused> {
+) -> Result<Proven, Refused> {
     let network = attempts::network(visit.peer.ip());
     let mut guess = Guess {
         login: login.trim().to_lowercase(),
@@ -165,24 +176,45 @@ pub(crate) async fn verify(
         .await
         .map_err(|Busy| Refused::Busy)?;
     let fresh = match checked {
-        Checked::Wrong => {
-            metrics::counter!("aldgate_password_logins_total", "result" => "wrong").increment(1);
-            return Err(Refused::Wrong);
-        }
+        Checked::Wrong => return Err(wrong()),
         Checked::Right => None,
         Checked::Outdated(fresh) => Some(fresh),
     };
-    let (Some(account), Some(before)) = (account, stored) else {
-        return Err(Refused::Wrong);
+    let (Some(account), Some(stored)) = (account, stored) else {
+        return Err(wrong());
     };
-    let mut tx = enter(desk, visit).await?;
-    if let Some(fresh) = fresh {
-        tx.rehash_password(account.user, &before, &fresh).await?;
+    Ok(Proven {
+        guess,
+        user: account.user,
+        stored,
+        fresh,
+    })
+}
+
+impl Proven {
+    /// Whose login and password it is, still: an operator who changed the password or disabled the user
+    /// meanwhile has ended the user's sessions, and no other begins with what was right before. Whoever
+    /// comes to change it later waits until this transaction ends, and finds the session that it began.
+    pub(crate) async fn user(self, tx: &mut Tx<OneTenant>) -> Result<UserUid, Refused> {
+        // Nobody waits for the user meanwhile; and where it was wrong, none of this is committed.
+        self.guess.was_right(tx).await?;
+        let now = tx.lock_password(self.user).await?.ok_or_else(wrong)?;
+        if now == self.stored {
+            if let Some(fresh) = &self.fresh {
+                tx.put_password(self.user, Some(fresh)).await?;
+            }
+        } else if self.fresh != Some(now) {
+            // What is not even what another sign-in at the same time has made of it.
+            return Err(wrong());
+        }
+        metrics::counter!("aldgate_password_logins_total", "result" => "right").increment(1);
+        Ok(self.user)
     }
-    guess.was_right(&mut tx).await?;
-    tx.commit_unrecorded().await?;
-    metrics::counter!("aldgate_password_logins_total", "result" => "right").increment(1);
-    Ok(account.user)
+}
+
+fn wrong() -> Refused {
+    metrics::counter!("aldgate_password_logins_total", "result" => "wrong").increment(1);
+    Refused::Wrong
 }
 
 /// Counts the guess, and finds whose password it is about.
@@ -285,6 +317,13 @@ pub(crate) fn generate() -> Zeroizing<String> {
     token::random_text(LETTERS, GENERATED)
 }
 
+/// The hash with our parameters and the salt that it has: whoever signs in twice at once comes to the same.
+fn rehash(password: &str, stored: &PasswordHash) -> Option<String> {
+    let salt = stored.salt.as_ref()?;
+    let hash = hasher().hash_password_with_salt(password.as_bytes(), salt);
+    hash.ok().map(|hash| hash.to_string())
+}
+
 fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, cost())
 }
@@ -363,11 +402,20 @@ mod tests {
         );
         let weak = weak.hash_password(b"correct horse battery").unwrap();
         let passwords = Passwords::new();
-        let checked = passwords.check(text("correct horse battery"), Some(weak.to_string()));
-        match checked.await.unwrap() {
-            Checked::Outdated(fresh) => assert!(fresh.contains("m=19456,t=2,p=1")),
-            Checked::Right | Checked::Wrong => panic!("it is outdated"),
+        let check = async |hash: &str| {
+            let checked = passwords.check(text("correct horse battery"), Some(hash.to_owned()));
+            checked.await.unwrap()
+        };
+        let mut hashes = Vec::new();
+        for _ in 0..2 {
+            match check(&weak.to_string()).await {
+                Checked::Outdated(fresh) => hashes.push(fresh),
+                Checked::Right | Checked::Wrong => panic!("it is outdated"),
+            }
         }
+        assert!(hashes[0].contains("m=19456,t=2,p=1"), "{hashes:?}");
+        assert_eq!(hashes[0], hashes[1], "whoever signs in twice at once");
+        assert!(matches!(check(&hashes[0]).await, Checked::Right));
     }
 
     /// A40: who waits is bounded, and what runs is, even when nobody waits for it any more.

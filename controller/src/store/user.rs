@@ -406,24 +406,20 @@ impl Tx<OneTenant> {
         changed("users", 1, done.rows_affected())
     }
 
-    /// Replaces one hash of a user's password by another of the same password, unless it was changed
-    /// meanwhile.
-    pub async fn rehash_password(
-        &mut self,
-        user: UserUid,
-        before: &str,
-        after: &str,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE users SET password = $4 WHERE tenant_id = $1 AND user_id = $2 AND password = $3",
+    /// The hash of a user's password, which nobody else changes until this transaction ends; `None`
+    /// when they have none, are disabled or gone. For whoever signs in: that changes the user, so two
+    /// at once must not share them.
+    pub async fn lock_password(&mut self, user: UserUid) -> Result<Option<String>, StoreError> {
+        let password: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT password FROM users
+             WHERE tenant_id = $1 AND user_id = $2 AND NOT disabled
+             FOR NO KEY UPDATE",
         )
         .bind(self.scope.tenant.uid.uuid())
         .bind(user.uuid())
-        .bind(before)
-        .bind(after)
-        .execute(&mut *self.sql)
+        .fetch_optional(&mut *self.sql)
         .await?;
-        Ok(())
+        Ok(password.flatten())
     }
 
     /// Notes that a user has signed in.

@@ -69,8 +69,7 @@ async fn arrived(
     // It may be over by now.
     let begun = in_browser(guest, &mut tx, &params).await?;
     let user = admit::refresh(&mut tx, &arrival).await?;
-    let (desk, issuer) = (&guest.desk, &guest.issuer);
-    Ok(login::complete(desk, issuer, tx, begun, user, &guest.headers).await?)
+    Ok(login::complete(&guest.issuer, tx, begun, user, &guest.headers).await?)
 }
 
 /// The login that the state names, if this browser began it (OA-19).

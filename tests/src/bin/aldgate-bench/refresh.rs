@@ -42,6 +42,8 @@ pub(crate) async fn measure(connections: usize, rounds: usize, seconds: u32) -> 
     let second = Duration::from_secs(1);
     let whole = Duration::from_secs(seconds.into());
     let mut measured = vec![Vec::new(); NAMES.len()];
+    theirs.run(WARM, &[]).await?;
+    ours.run(WARM, &[]).await?;
     for _ in 0..rounds {
         theirs.run(second, &[]).await?;
         let [there] = theirs.run(whole, &[&[provider.pid()]]).await?[..] else {
@@ -261,4 +263,6 @@ const NAMES: [&str; 3] = [
     "controller, gateway, Postgres",
 ];
 pub(crate) const REDIRECT: &str = "https://app.example/cb";
+/// Until node has compiled what it runs again and again, and Postgres has planned it.
+const WARM: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_secs(20);

@@ -4,10 +4,6 @@ use anyhow::Context as _;
 use gateway::{app, settings::Settings};
 use runtime::{harden, settings::Source, telemetry, tls};
 
-/// A request is some dozen small blocks of memory, which the system's allocator is slower at.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> anyhow::Result<()> {
     harden::apply();
     tls::install_provider();

@@ -3,7 +3,7 @@
 use controller::{app, settings::Settings};
 use runtime::{harden, ops::Ops, settings::Source, telemetry, tls};
 
-/// A request is some hundred small blocks of memory, which the system's allocator is slower at.
+/// Faster than the system's at a refresh grant (`docs/benchmarks.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

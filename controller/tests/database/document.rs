@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::{
     people::{World, request},
     support::{
-        hold::Hold,
         host::Host,
+        postgres::CLOSE_THE_LONG_WAY,
         visitor::{Page, Visitor},
     },
 };
@@ -56,15 +56,19 @@ async fn a_client_with_a_document_takes_the_short_way_while_that_is_fresh() {
     let document = json!({"client_id": id, "client_name": "App", "redirect_uris": [REDIRECT]});
     host.put("/app.json", &document);
     let mut browser = world.browser();
-    let mut refresh = world.connect(&mut browser, &id).await;
-    for way in [LONG, SHORT] {
-        assert!(
-            world
-                .way(&mut browser, &id, &mut refresh)
-                .await
-                .contains(way)
-        );
-    }
+    let refresh = world.connect(&mut browser, &id).await;
+    let answer = browser.post("/token", &usual(&id, &refresh)).await;
+    let refresh = refresh_token(&answer);
+    let mut sql = world.sql().await;
+    sqlx::query(CLOSE_THE_LONG_WAY)
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    let other = browser
+        .post("/token", &usual("aldgate-cli", &refresh))
+        .await;
+    assert_eq!(other.status, 503, "{other:?}");
+    refresh_token(&browser.post("/token", &usual(&id, &refresh)).await);
     assert_eq!(host.asked(), 1);
 }
 
@@ -114,19 +118,6 @@ impl World {
             ("code_verifier", VERIFIER),
         ];
         refresh_token(&browser.post("/token", &form).await)
-    }
-
-    /// Refreshes; with which statement.
-    async fn way(&self, browser: &mut Visitor<'_>, client: &str, refresh: &mut String) -> String {
-        let held = Hold::take(&self.stack, "SELECT FROM users FOR UPDATE").await;
-        let form = usual(client, refresh);
-        let (answer, statement) = tokio::join!(browser.post("/token", &form), async {
-            let statement = Hold::waiting(&self.stack).await;
-            held.release().await;
-            statement
-        });
-        *refresh = refresh_token(&answer);
-        statement
     }
 }
 
@@ -183,9 +174,6 @@ async fn nothing_that_a_document_links_to_is_fetched() {
     assert_eq!(other.asked(), 0);
 }
 
-/// What the statement says that holds a user on each of the ways to further tokens.
-const LONG: &str = "turn AS MATERIALIZED";
-const SHORT: &str = "rotate_as_expected(";
 const REDIRECT: &str = "http://127.0.0.1/cb";
 /// Whose challenge requests carry (RFC 7636, appendix B).
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

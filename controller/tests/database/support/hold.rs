@@ -40,19 +40,6 @@ impl Hold {
         }
     }
 
-    /// The controllers' statement that waits for a lock.
-    pub(crate) async fn waiting(stack: &Stack) -> String {
-        Self::is_awaited(stack, 1).await;
-        let mut sql = stack.postgres.connect("root", "aldgate").await;
-        sqlx::query_scalar(
-            "SELECT query FROM pg_stat_activity
-             WHERE wait_event_type = 'Lock' AND usename = 'aldgate_app'",
-        )
-        .fetch_one(&mut sql)
-        .await
-        .unwrap()
-    }
-
     pub(crate) async fn run(&mut self, statement: &'static str) {
         sqlx::query(statement).execute(&mut self.0).await.unwrap();
     }

@@ -181,3 +181,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) {
         .unwrap();
     file.write_all(bytes).unwrap();
 }
+
+/// Takes away a column without which a refresh cannot go step by step, and which the short way does not
+/// read: whoever is answered then went the short way.
+pub(crate) const CLOSE_THE_LONG_WAY: &str = "ALTER TABLE oauth_clients RENAME slug TO away";
+pub(crate) const OPEN_THE_LONG_WAY: &str = "ALTER TABLE oauth_clients RENAME away TO slug";

@@ -10,22 +10,24 @@ use proto::{
 use uuid::Uuid;
 
 use super::world::{INVALID_GRANT, Way, World, error, text};
-use crate::support::hold::Hold;
+use crate::support::postgres::{CLOSE_THE_LONG_WAY, OPEN_THE_LONG_WAY};
 
 /// The second refresh of a client is one statement, whoever's it is; so is one for a resource of the grant.
 #[tokio::test]
 async fn a_client_that_is_known_takes_the_short_way() {
     let mut world = World::on(Way::Short).await;
-    for more in [&[][..], &[("resource", "http://acme.test:8080/mcp")]] {
-        let (refresh, _) = world.given().await;
-        let held = Hold::take(&world.stack, "SELECT FROM users FOR UPDATE").await;
-        let (answer, statement) = tokio::join!(world.refresh("app", &refresh, more), async {
-            let statement = Hold::waiting(&world.stack).await;
-            held.release().await;
-            statement
-        });
+    let (first, _) = world.given().await;
+    let (second, _) = world.given().await;
+    let (tokens, _) = world.tokens("other").await;
+    let strangers = text(&tokens, "refresh_token");
+    world.sql(CLOSE_THE_LONG_WAY).await;
+    assert_eq!(world.refresh("other", strangers, &[]).await.status, 503);
+    for (refresh, more) in [
+        (&first, &[][..]),
+        (&second, &[("resource", "http://acme.test:8080/mcp")]),
+    ] {
+        let answer = world.refresh("app", refresh, more).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        assert!(statement.contains("rotate_as_expected("), "{statement}");
         assert_eq!(answer.body["scope"], "mcp mcp:read");
         let token = world.read(text(&answer.body, "access_token")).await;
         assert_eq!(token.roles.as_ref(), [Box::<str>::from("dev")]);
@@ -33,8 +35,10 @@ async fn a_client_that_is_known_takes_the_short_way() {
             token.audiences.as_ref(),
             [Box::<str>::from("http://acme.test:8080/mcp")]
         );
-        let again = world.refresh("app", &refresh, &[]).await;
+        world.sql(OPEN_THE_LONG_WAY).await;
+        let again = world.refresh("app", refresh, &[]).await;
         assert_eq!(again.body["refresh_token"], answer.body["refresh_token"]);
+        world.sql(CLOSE_THE_LONG_WAY).await;
     }
 }
 
